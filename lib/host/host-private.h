@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef HOST_HOST_PRIVATE_H
+#define HOST_HOST_PRIVATE_H
+
+#include <libvirt/libvirt.h>
+#include <stdatomic.h>
+
+#include "host/files.h"
+#include "host/guest.h"
+#include "host/ssh.h"
+
+struct host {
+	struct host_spec *spec;
+	enum side side;
+	char *label;
+	char *uri; /* host_uri() */
+	struct ssh *ssh;
+	struct ssh **old; /* sessions that broke; jobs may still point to them */
+	size_t old_n;
+	virConnectPtr conn;
+	const struct guest_ops *ops;
+	const struct file_ops *files_ops;
+	struct ssh *files; /* a session of its own for SFTP; NULL until needed */
+	atomic_bool stuck;
+};
+
+/* A connection to libvirt through the open SSH session; the caller closes it. NULL with err. (libvirt.c) */
+virConnectPtr libvirt_connect(struct host *h, struct err *err);
+/* The host's own one. */
+int libvirt_open(struct host *h, struct err *err);
+void libvirt_close(struct host *h);
+
+/* guest-process.c: operations of struct guest_ops; process_count() gives -1 also when it cannot be told. */
+int process_count(struct host *h, const char *uuid, struct err *err);
+int process_age(struct host *h, const char *uuid, uint64_t *seconds, struct err *err);
+int process_cut(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
+		struct err *err);
+int process_lease(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err);
+
+/* guest-measure.c */
+int measure_libvirt(struct host *h, const char *uuid, uint64_t memory_kib, unsigned seconds, struct guest_measure *m,
+		    struct err *err);
+
+#endif
