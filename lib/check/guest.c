@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest itself: its state, its jobs, what hangs on it. */
+#include "check/checks.h"
+
+static bool may_move(const struct guest_look *l)
+{
+	if (guest_is_running(l))
+		return true;
+	return l->state == GUEST_PAUSED && l->why != GUEST_WHY_STARTING_UP && l->why != GUEST_WHY_POSTCOPY &&
+	       l->why != GUEST_WHY_POSTCOPY_FAILED && l->why != GUEST_WHY_MIGRATION;
+}
+
+void check_guest_state(const struct check_input *in, struct findings *f)
+{
+	const struct guest_look *l = &in->look;
+
+	if (may_move(l))
+		return;
+	if (l->state == GUEST_UNKNOWN) {
+		found_unknown(f, SIDE_SOURCE, "guest", "its state cannot be told: %s",
+			      l->unknown_because ? l->unknown_because : "the host did not say");
+		return;
+	}
+	if (l->state == GUEST_ABSENT)
+		found(f, SIDE_SOURCE, "guest", "is not on this host");
+	else if (l->why == GUEST_WHY_OTHER)
+		found(f, SIDE_SOURCE, "guest", "is %s, not running", guest_state_name(l->state));
+	else
+		found(f, SIDE_SOURCE, "guest", "is %s (%s), not running", guest_state_name(l->state),
+		      guest_why_name(l->why));
+	if (l->why == GUEST_WHY_POSTCOPY || l->why == GUEST_WHY_POSTCOPY_FAILED || l->why == GUEST_WHY_MIGRATION)
+		found_hint(f, "a migration of it has not come to its end: vmmig status %s", in->domain->name);
+	else if (l->state == GUEST_SHUTOFF || l->state == GUEST_ABSENT)
+		found_hint(f, "virsh -c %s start %s", in->src_uri, in->domain->name);
+}
+
+void check_guest_ioerror(const struct check_input *in, struct findings *f)
+{
+	if (in->look.state != GUEST_PAUSED || in->look.why != GUEST_WHY_IOERROR)
+		return;
+	found(f, SIDE_SOURCE, "guest", "is paused by an I/O error of one of its disks");
+	found_hint(f, "virsh -c %s domblkerror %s; when its storage is well again: resume %s", in->src_uri,
+		   in->domain->name, in->domain->name);
+}
+
+void check_job_running(const struct check_input *in, struct findings *f)
+{
+	const struct guest_look *l = &in->look;
+
+	if (l->job == GUEST_JOB_NONE || !guest_is_active(l))
+		return;
+	if (l->job == GUEST_JOB_UNKNOWN) {
+		found_unknown(f, SIDE_SOURCE, "guest", "cannot be told whether a job runs on it: %s",
+			      l->unknown_because ? l->unknown_because : "the host did not say");
+		return;
+	}
+	found(f, SIDE_SOURCE, "guest", "has a job already: %s", guest_job_name(l->job));
+	found_hint(f, "see it with virsh -c %s domjobinfo %s; wait for its end or abort it", in->src_uri,
+		   in->domain->name);
+}
+
+void check_block_job(const struct check_input *in, struct findings *f)
+{
+	for (size_t i = 0; i < in->domain->disks_n; i++) {
+		const struct disk *k = &in->domain->disks[i];
+		auto_free char *object = disk_object(k, NULL);
+
+		if (!k->block_job)
+			continue;
+		found(f, SIDE_SOURCE, object, "a block job runs on it");
+		found_hint(f, "virsh -c %s blockjob %s %s; wait for its end or add --abort", in->src_uri,
+			   in->domain->name, k->target);
+	}
+}
+
+void check_snapshots(const struct check_input *in, struct findings *f)
+{
+	auto_free char *names = strv_join(&in->src.snapshot_names, ", ");
+
+	if (in->src.snapshots < 0) {
+		unsure(in, f, SIDE_SOURCE, WAY_LIBVIRT, "guest", "whether it has snapshots");
+		return;
+	}
+	if (!in->src.snapshots)
+		return;
+	found(f, SIDE_SOURCE, "guest", "libvirt does not move a domain with snapshots, and it has %d: %s%s",
+	      in->src.snapshots, names, (size_t)in->src.snapshots > in->src.snapshot_names.n ? ", …" : "");
+	found_hint(f,
+		   "virsh -c %s snapshot-delete %s SNAPSHOT for each (with --metadata libvirt only "
+		   "forgets it and its data stays in the disk)",
+		   in->src_uri, in->domain->name);
+}
+
+void check_checkpoints(const struct check_input *in, struct findings *f)
+{
+	if (in->src.checkpoints < 0)
+		unsure(in, f, SIDE_SOURCE, WAY_LIBVIRT, "guest", "whether it has checkpoints");
+	else if (in->src.checkpoints)
+		found(f, SIDE_SOURCE, "guest", "has %d checkpoint%s, which libvirt does not take along",
+		      in->src.checkpoints, in->src.checkpoints == 1 ? "" : "s");
+}
