@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What other terminals ask of a migration under way: vmmig cancel and tune leave it in the journal. */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "migrate/perform-private.h"
+
+enum { EVERY_MS = 400 };
+
+static char *ask_cancel(struct watch *w)
+{
+	if (w->postcopy)
+		return xstrdup("post-copy is under way: neither side has all of the guest, and stopping would lose it");
+	migration_note(w->m, "vmmig cancel: stopping the migration job");
+	steer_abort(w, E_CANCELLED);
+	return NULL;
+}
+
+static char *ask_postcopy(struct watch *w)
+{
+	struct err err auto_err = ERR_INIT;
+
+	if (w->postcopy)
+		return NULL;
+	if (!w->m->move.postcopy)
+		return xstrdup(
+			"it was begun without post-copy; --policy must-finish and --on-timeout postcopy allow it");
+	if (steer_postcopy(w, &err) < 0)
+		return xstrdup(err.msg);
+	migration_decision(w->m, "postcopy", 0, 0, "vmmig tune asked for it");
+	return NULL;
+}
+
+/* The policy takes it from here: it lowers the limit at once, and raises it when it is needed. */
+static char *ask_max_downtime(struct watch *w, uint64_t ms)
+{
+	auto_free char *text = str_printf("vmmig tune: %" PRIu64 " ms are allowed now", ms);
+
+	w->policy.cap_ms = ms;
+	migration_decision(w->m, "wait", 0, 0, text);
+	return NULL;
+}
+
+static char *ask_bandwidth(struct watch *w, uint64_t mib)
+{
+	struct err err auto_err = ERR_INIT;
+	uint64_t each = watch_bandwidth(w, mib);
+
+	if (guest_set_max_speed(w->m->src, w->m->record.uuid, each, &err) < 0)
+		return xstrdup(err.msg);
+	w->bandwidth_mib = mib;
+	migration_note(w->m,
+		       mib ? "vmmig tune: the bandwidth is %" PRIu64 " MiB/s now"
+			   : "vmmig tune: the bandwidth has no limit now",
+		       mib);
+	return NULL;
+}
+
+static char *ask_timeout(struct watch *w, uint64_t s)
+{
+	w->policy.timeout_ms = s * 1000;
+	migration_note(w->m,
+		       s ? "vmmig tune: the deadline is at %" PRIu64 " s now" : "vmmig tune: there is no deadline now",
+		       s);
+	return NULL;
+}
+
+/* NULL: done; else why not; caller frees. */
+static char *answer(struct watch *w, const struct request_record *r)
+{
+	if (w->abort_since_ms)
+		return xstrdup("it is being stopped");
+	if (str_eq(r->kind, "cancel"))
+		return ask_cancel(w);
+	if (str_eq(r->kind, "postcopy"))
+		return ask_postcopy(w);
+	if (str_eq(r->kind, "max-downtime"))
+		return ask_max_downtime(w, r->value);
+	if (str_eq(r->kind, "bandwidth"))
+		return ask_bandwidth(w, r->value);
+	if (str_eq(r->kind, "timeout"))
+		return ask_timeout(w, r->value);
+	return xstrdup("this vmmig does not know such a request");
+}
+
+/* Each is answered once; one that cannot be read or answered now is tried again. */
+static void answer_all(struct migration *m, char *(*fn)(struct watch *, const struct request_record *), struct watch *w)
+{
+	struct err err auto_err = ERR_INIT;
+	struct request_record *v = NULL;
+	size_t n = 0;
+
+	if (journal_requests(m->journal, m->record.id, &v, &n, &err) < 0)
+		log_info("%s", err.msg);
+	for (size_t i = 0; i < n; i++) {
+		struct err failed auto_err = ERR_INIT;
+		auto_free char *why = fn(w, &v[i]);
+
+		if (journal_answer(m->journal, v[i].seq, why ? why : "done", &failed) < 0)
+			log_info("%s", failed.msg);
+	}
+	journal_requests_free(v, n);
+}
+
+void control_poll(struct watch *w)
+{
+	int64_t now = clock_ms();
+
+	if (now - w->polled_ms < EVERY_MS)
+		return;
+	w->polled_ms = now;
+	answer_all(w->m, answer, w);
+}
+
+static char *too_late(struct watch *w, const struct request_record *r)
+{
+	(void)w;
+	(void)r;
+	return xstrdup("it has come to its end");
+}
+
+void control_end(struct migration *m)
+{
+	if (m->record.id[0])
+		answer_all(m, too_late, NULL);
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Backing files (and other files that are not written) that the destination lacks: from an image service or from the
+ * source host, in the configured order. A file appears under its name only when it is complete and has the content of
+ * the source's. Two locks on its name keep several vmmig apart: one for whoever fetches it, and one that everybody
+ * shares who relies on it.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "domain/metadata.h"
+#include "migrate/migrate.h"
+#include "migrate/service.h"
+
+enum {
+	PIECE = 128 << 20,     /* bytes sent in one go: what is lost at most when something breaks */
+	WAIT_MS = 500,         /* between two tries for a lock */
+	RETRY_MS = 60000,      /* a piece whose way broke is tried again for so long */
+	RETRY_PAUSE_MS = 2000, /* before each time */
+};
+
+struct fetch {
+	struct migration *m;
+	const struct image_plan *p;
+	char *part;                     /* its name while it is on its way */
+	char *backing, *backing_format; /* what its header has to name, when that changes */
+	char digest[DIGEST_HEX + 1];    /* of the source's file, every byte */
+	pthread_t digest_thread;
+	bool digest_running;
+	struct err digest_err;
+	struct exec_hold *lock; /* nobody else fetches it */
+	char *way;              /* transport ssh: the socket at the source that leads to the receiver */
+};
+
+static void note(void *arg, const char *text)
+{
+	struct fetch *f = arg;
+
+	migration_note(f->m, "%s: %s", f->p->dst_path, text);
+}
+
+static int interrupted(struct err *err)
+{
+	return err_set(err, E_CANCELLED, 0, "interrupted while a backing file was fetched");
+}
+
+/* A pause that a signal ends. */
+static int pause_ms(int ms, struct err *err)
+{
+	for (int64_t end = clock_ms() + ms; clock_ms() < end;) {
+		if (interrupt_pending())
+			return interrupted(err);
+		usleep(50000);
+	}
+	return 0;
+}
+
+/* ---- locks ---- */
+
+static int lock_fetch(struct fetch *f, struct err *err)
+{
+	const char *names[] = { f->part, NULL };
+	bool told = false;
+	int rc;
+
+	while ((rc = files_lock(f->m->dst, true, names, &f->lock, err)) == 1) {
+		if (!told)
+			note(f, "another vmmig is fetching it; waiting");
+		told = true;
+		if (pause_ms(WAIT_MS, err) < 0)
+			return -1;
+	}
+	return rc < 0 ? err_wrap(err, "%s", host_label(f->m->dst)) : 0;
+}
+
+/* Held to the end of the migration: while it is, nobody's undo removes what this guest will stand on. */
+static int lock_use(struct migration *m, struct err *err)
+{
+	const struct images *im = &m->facts.images;
+	int rc;
+
+	for (size_t i = 0; i < im->n; i++)
+		if (im->v[i].fate == IMAGE_FETCHED && !strv_has(&m->relied_on, im->v[i].dst_path))
+			strv_add(&m->relied_on, im->v[i].dst_path);
+	if (!m->relied_on.n)
+		return 0;
+	while ((rc = files_lock(m->dst, false, (const char *const *)m->relied_on.v, &m->use_locks, err)) == 1)
+		if (pause_ms(WAIT_MS, err) < 0)
+			return -1;
+	return rc < 0 ? err_wrap(err, "%s", host_label(m->dst)) : 0;
+}
+
+/* ---- the source's digest, taken while the data is on its way ---- */
+
+static void *digest_main(void *arg)
+{
+	struct fetch *f = arg;
+	const struct image_plan *p = f->p;
+
+	digest_cached(f->m->src, p->image->path, &p->src, DIGEST_ALL, 0, &f->m->digests, f->digest, &f->digest_err);
+	return NULL;
+}
+
+static void digest_begin(struct fetch *f)
+{
+	f->digest_running = pthread_create(&f->digest_thread, NULL, digest_main, f) == 0;
+	if (!f->digest_running)
+		digest_main(f);
+}
+
+static int digest_end(struct fetch *f, struct err *err)
+{
+	if (f->digest_running)
+		pthread_join(f->digest_thread, NULL);
+	f->digest_running = false;
+	return f->digest_err.id ? err_copy(err, &f->digest_err) : 0;
+}
+
+static int verify(struct fetch *f, struct err *err)
+{
+	char hex[DIGEST_HEX + 1];
+
+	if (digest_end(f, err) < 0)
+		return err_wrap(err, "%s", host_label(f->m->src));
+	if (file_digest(f->m->dst, f->part, DIGEST_ALL, 0, hex, err) < 0)
+		return err_wrap(err, "%s", host_label(f->m->dst));
+	if (strcmp(hex, f->digest) == 0)
+		return 0;
+	return err_set(err, E_FETCH, 0,
+		       "what came has another content than the source's file: SHA-256 %.12s…, not %.12s…", hex,
+		       f->digest);
+}
+
+/* ---- from the source host ---- */
+
+/* QEMU's block layer has sectors of 512 bytes; what is too much at the end goes again (part_trim()). */
+static uint64_t sent_size(const struct fetch *f)
+{
+	return (f->p->src.size + 511) / 512 * 512;
+}
+
+static bool has_mark(const struct buf *marks, uint64_t offset)
+{
+	auto_free char *mark = str_printf("%" PRIu64, offset);
+	size_t len = strlen(mark);
+
+	for (const char *p = marks->p; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+		if (strncmp(p, mark, len) == 0 && p[len] == '\n')
+			return true;
+	return false;
+}
+
+static void show(struct fetch *f, uint64_t done, int64_t begin_ms)
+{
+	struct disk_progress disk = { f->p->disk->target, f->p->src.size, done };
+	struct progress p = {
+		.phase = "prepare",
+		.disks = &disk,
+		.disks_n = 1,
+		.elapsed_ms = clock_ms() - begin_ms,
+		.eta_ms = -1,
+		.eta_low_ms = -1,
+		.eta_high_ms = -1,
+		.stats = { .disk_total = f->p->src.size,
+			   .disk_processed = done,
+			   .disk_remaining = f->p->src.size - done },
+	};
+
+	if (p.elapsed_ms > 0 && done) {
+		p.bps = done * 1000 / (uint64_t)p.elapsed_ms;
+		p.eta_ms = p.bps ? (int64_t)(p.stats.disk_remaining * 1000 / p.bps) : -1;
+		p.eta_low_ms = p.eta_high_ms = p.eta_ms; /* a file does not change */
+		if (f->p->src.size)
+			p.percent = (unsigned)((double)done * 99 / (double)f->p->src.size);
+	}
+	f->m->report->ops->progress(f->m->report, &p);
+}
+
+/* Through the tunnel: the way to the receiver's socket. */
+static int connect_tunnel(struct fetch *f, const struct receiver *r, struct err *err)
+{
+	return r->socket ? tunnel_backing_begin(f->m, r->socket, &f->way, err) : 0;
+}
+
+static int receive(struct fetch *f, struct receiver *r, struct err *err)
+{
+	const struct connection_proof *c = &f->m->facts.connection;
+	const struct host_facts *dst = &f->m->facts.dst;
+	const char *any = c->port_address && strchr(c->port_address, ':') ? "::" : NULL;
+
+	if (f->m->opt->transport == TRANSPORT_SSH)
+		any = "unix";
+	if (receiver_begin(f->m->dst, f->part, any, dst->port_min, dst->port_max, r, err) < 0)
+		return err_wrap(err, "%s", host_label(f->m->dst));
+	return connect_tunnel(f, r, err);
+}
+
+/*
+ * What a session held has gone with it: locks, lease, receiver. They have to be ours again before anything is written;
+ * a host that does not answer yet is for the next try.
+ */
+static int mend(struct fetch *f, struct receiver *r, struct err *err)
+{
+	struct migration *m = f->m;
+	int src = host_reopen(m->src, NULL), dst = host_reopen(m->dst, NULL);
+
+	m->lease_lost |= src == 1;
+	if (src < 0 || dst < 0)
+		return 1;
+	if (migration_keep_lease(m, err) < 0)
+		return -1;
+	if (dst == 0) /* the tunnel has gone with its session, or with the link: it is made anew */
+		return connect_tunnel(f, r, NULL) < 0 ? 1 : 0;
+	host_hold_end(STEAL(f->lock));
+	host_hold_end(STEAL(m->use_locks));
+	receiver_end(r);
+	if (lock_use(m, err) < 0 || lock_fetch(f, err) < 0)
+		return -1;
+	return receive(f, r, err);
+}
+
+static int send_once(struct fetch *f, const struct receiver *r, uint64_t offset, struct err *err)
+{
+	struct send_piece s = {
+		.path = f->p->image->path,
+		.block = f->p->src.kind == 'b',
+		.address = f->way ? f->way : f->m->facts.connection.port_address,
+		.port = r->port,
+		.key = r->key,
+		.offset = offset,
+		.length = sent_size(f) - offset < PIECE ? sent_size(f) - offset : PIECE,
+		.bandwidth_mib = f->m->opt->bandwidth_mib,
+	};
+
+	return file_send(f->m->src, &s, err);
+}
+
+/* A connection that broke is tried again: what came before stays. */
+static int send_piece(struct fetch *f, struct receiver *r, uint64_t offset, struct err *err)
+{
+	int64_t broke_ms = 0;
+
+	for (int ready = 0;;) {
+		struct err why auto_err = ERR_INIT;
+
+		if (ready == 0 && send_once(f, r, offset, &why) == 0)
+			return 0;
+		if (err_is(&why, E_CANCELLED))
+			return interrupted(err);
+		if (!why.id)
+			err_set(&why, E_DISCONNECTED, 0, "a host does not answer");
+		if (!broke_ms)
+			broke_ms = clock_ms();
+		if (clock_ms() - broke_ms > RETRY_MS || strstr(why.msg, "No space")) {
+			err_move(err, &why);
+			return err_wrap(err, "%s to %s", host_label(f->m->src), host_label(f->m->dst));
+		}
+		migration_note(f->m, "%s: at %" PRIu64 " bytes: %s; trying again", f->p->dst_path, offset, why.msg);
+		if (pause_ms(RETRY_PAUSE_MS, err) < 0)
+			return -1;
+		ready = mend(f, r, err);
+		if (ready < 0)
+			return -1;
+	}
+}
+
+static int send_pieces(struct fetch *f, struct receiver *r, const struct buf *marks, struct err *err)
+{
+	int64_t begin = clock_ms();
+
+	for (uint64_t at = 0; at < sent_size(f); at += PIECE) {
+		auto_free char *mark = str_printf("%" PRIu64, at);
+
+		show(f, at, begin);
+		if (has_mark(marks, at))
+			continue;
+		if (interrupt_pending())
+			return interrupted(err);
+		if (send_piece(f, r, at, err) < 0)
+			return -1;
+		part_mark(f->m->dst, f->part, mark, NULL); /* one that is missing costs time, no more */
+	}
+	show(f, f->p->src.size, begin);
+	return 0;
+}
+
+static int from_source(struct fetch *f, struct err *err)
+{
+	auto_free char *id = file_id_text(f->p->src.id), *what = NULL;
+	struct buf marks auto_buf = { 0 };
+	struct receiver r = { 0 };
+	struct file_id part;
+	int rc;
+
+	/* which state of which file: a part of another is begun anew */
+	what = str_printf("%s:%s %s %" PRIu64 " %" PRId64,
+			  f->m->facts.src.machine_id ? f->m->facts.src.machine_id : "?", host_name(f->m->src), id,
+			  f->p->src.size, f->p->src.mtime_ns);
+	if (part_open(f->m->dst, f->part, what, sent_size(f), &part, &marks, err) < 0)
+		return err_wrap(err, "%s: %s", host_label(f->m->dst), f->part);
+	if (marks.len)
+		note(f, "going on with what an earlier attempt has left");
+	digest_begin(f);
+	rc = receive(f, &r, err);
+	if (rc == 0)
+		rc = send_pieces(f, &r, &marks, err);
+	tunnel_backing_end(f->m);
+	receiver_end(&r);
+	if (rc == 0)
+		rc = part_trim(f->m->dst, f->part, f->p->src.size, err);
+	if (rc < 0) {
+		digest_end(f, NULL);
+		return -1;
+	}
+	return verify(f, err);
+}
+
+/* ---- from an image service ---- */
+
+/* 1: it has nothing for this file. */
+static int from_service(struct fetch *f, struct err *err)
+{
+	bool lowest = !image_below(&f->m->facts.images, f->p);
+	bool root = f->p->disk == &f->m->domain->disks[0];
+	auto_free char *xml = root && lowest ? guest_xml(f->m->src, f->m->record.uuid, GUEST_XML_NOW, NULL) : NULL;
+	auto_free char *id = xml ? domain_image_id(xml) : NULL;
+	struct service_want want = {
+		.path = f->p->dst_path,
+		.src_path = f->p->image->path,
+		.image_id = id,
+		.format = f->p->info->format,
+	};
+	struct buf marks auto_buf = { 0 };
+	struct file_id part;
+	int rc;
+
+	if (!f->m->opt->images || !lowest ||
+	    (!service_match(f->m->opt->images, &want) && !(id && f->m->opt->images->glance_url)))
+		return 1;
+	/* a part that came from the source is no beginning of this */
+	if (part_open(f->m->dst, f->part, "from the image service", 0, &part, &marks, err) < 0)
+		return err_wrap(err, "%s: %s", host_label(f->m->dst), f->part);
+	rc = service_fetch(f->m->opt->images, f->m->dst, &want, f->part, note, f, err);
+	if (rc != 0)
+		return rc;
+	digest_begin(f);
+	return verify(f, err);
+}
+
+static int try_one(struct fetch *f, bool service, struct err *err)
+{
+	int rc = service ? from_service(f, err) : from_source(f, err);
+
+	if (rc == 0)
+		note(f, service ? "fetched from the image service" : "fetched from the source");
+	return rc;
+}
+
+/* The configured order; what fails first stays to be told when nothing else helps. */
+static int fetch_content(struct fetch *f, struct err *err)
+{
+	const char *order = f->m->opt->images ? f->m->opt->images->backing_from : "source-only";
+	bool service_first = str_starts(order, "service");
+	bool only = strstr(order, "-only");
+	struct err second auto_err = ERR_INIT;
+	int rc = try_one(f, service_first, err);
+
+	if (rc == 0 || (rc < 0 && err_is(err, E_CANCELLED)))
+		return rc;
+	if (rc < 0)
+		note(f, err->msg);
+	if (!only) {
+		if (try_one(f, !service_first, &second) == 0) {
+			err_clear(err);
+			return 0;
+		}
+		if (!err->id)
+			err_move(err, &second);
+	}
+	if (!err->id) {
+		err_set(err, E_FETCH, 0, "%s: %s is missing, and no image service has it", host_label(f->m->dst),
+			f->p->dst_path);
+		err_hint_text(err, "name it in the list backing of vmmig.conf, or let backing_from take it from the "
+				   "source");
+	}
+	return -1;
+}
+
+/* ---- one file ---- */
+
+static int finish(struct fetch *f, struct made *d, struct err *err)
+{
+	struct file_like like = file_like(&f->p->src);
+	struct file_id id;
+
+	if (part_finish(f->m->dst, f->part, &like, f->backing, f->backing_format, &id, err) < 0)
+		return err_wrap(err, "%s: %s", host_label(f->m->dst), f->p->dst_path);
+	return made_publish(f->m, d, id, err);
+}
+
+/* Under the lock: another vmmig may have brought it since the checks. 1: it is there, and the same. */
+static int there_meanwhile(struct fetch *f, struct err *err)
+{
+	const struct image_plan *p = f->p;
+	struct file_fact fact = { 0 };
+	char a[DIGEST_HEX + 1], b[DIGEST_HEX + 1];
+	enum digest_kind kind = image_digest_kind(&f->m->facts.images, p);
+	const char *paths[] = { p->dst_path };
+	int rc = files_stat(f->m->dst, paths, 1, &fact, err);
+
+	if (rc == 0 && fact.present == FACT_YES) {
+		rc = -1;
+		if (digest_cached(f->m->src, p->image->path, &p->src, kind, p->info->cluster_size, &f->m->digests, a,
+				  err) == 0 &&
+		    digest_cached(f->m->dst, p->dst_path, &fact, kind, p->info->cluster_size, &f->m->digests, b, err) ==
+			    0)
+			rc = strcmp(a, b) == 0 ? 1
+					       : err_set(err, E_FETCH, 0, "%s: %s has appeared with another content",
+							 host_label(f->m->dst), p->dst_path);
+	}
+	file_fact_clear(&fact);
+	return rc;
+}
+
+static int fetch_locked(struct fetch *f, struct err *err)
+{
+	int rc = there_meanwhile(f, err);
+	struct made *d;
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	d = made_intend(f->m, MADE_BACKING, f->p->dst_path, err);
+	return d && fetch_content(f, err) == 0 ? finish(f, d, err) : -1;
+}
+
+static int fetch_one(struct migration *m, const struct image_plan *p, struct err *err)
+{
+	const struct image_plan *below = image_below(&m->facts.images, p);
+	struct fetch f = { .m = m, .p = p, .part = file_part_name(p->dst_path) };
+	int rc = -1;
+
+	if (!p->info) {
+		err_set(err, E_FETCH, 0, "%s: nothing is known of %s", host_label(m->src), p->image->path);
+	} else {
+		if (image_digest_kind(&m->facts.images, p) == DIGEST_QCOW2_REBASED) {
+			f.backing = image_backing_name(&m->facts.images, p);
+			f.backing_format = xstrdup(below && below->info ? below->info->format : "raw");
+		}
+		rc = lock_fetch(&f, err);
+		if (rc == 0)
+			rc = fetch_locked(&f, err);
+		host_hold_end(f.lock);
+	}
+	free(f.part);
+	free(f.way);
+	free(f.backing);
+	free(f.backing_format);
+	err_clear(&f.digest_err);
+	return rc;
+}
+
+/* ---- all of them ---- */
+
+int fetch_backing(struct migration *m, struct err *err)
+{
+	const struct images *im = &m->facts.images;
+	struct strv done auto_strv = { 0 };
+
+	if (lock_use(m, err) < 0)
+		return -1;
+	/* lowest first: an image's backing file is there when its own comes */
+	for (size_t i = im->n; i-- > 0;) {
+		const struct image_plan *p = &im->v[i];
+		const char *paths[] = { p->dst_path };
+		struct file_fact now = { 0 };
+		bool there;
+
+		if (p->fate != IMAGE_FETCHED || strv_has(&done, p->dst_path))
+			continue;
+		if (files_stat(m->dst, paths, 1, &now, err) < 0)
+			return err_wrap(err, "%s", host_label(m->dst));
+		/* proven before, and still that file */
+		there = p->same == FACT_YES && file_id_eq(now.id, p->dst.id) && now.size == p->dst.size &&
+			now.mtime_ns == p->dst.mtime_ns;
+		file_fact_clear(&now);
+		if (!there && fetch_one(m, p, err) < 0)
+			return -1;
+		strv_add(&done, p->dst_path);
+	}
+	return 0;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What is made at the destination, and how it goes again. For each: the intent is journalled, the thing is made under a
+ * name of its own, its identity is journalled ("made DEV:INO"), and only then it gets its real name ("done DEV:INO").
+ * So a vmmig that dies anywhere leaves either nothing under the real name, or something the journal knows.
+ */
+#include <unistd.h>
+
+#include "base/log.h"
+#include "migrate/migrate.h"
+
+static const char *const kind_names[] = {
+	[MADE_DIRECTORY] = "make-directory",
+	[MADE_IMAGE] = "make-image",
+	[MADE_BACKING] = "fetch",
+};
+
+struct made *made_intend(struct migration *m, enum made_kind kind, const char *path, struct err *err)
+{
+	struct made *d;
+	int64_t effect;
+
+	if (effect_begin(m, m->dst, kind_names[kind], path, &effect, err) < 0)
+		return NULL;
+	d = ARRAY_ADD(m->made, m->made_n);
+	d->kind = kind;
+	d->path = xstrdup(path);
+	d->temp = kind == MADE_BACKING ? file_part_name(path) : file_temp_name(path, m->record.id);
+	d->effect = effect;
+	return d;
+}
+
+int made_publish(struct migration *m, struct made *d, struct file_id id, struct err *err)
+{
+	auto_free char *text = file_id_text(id);
+
+	d->id = id;
+	d->have_id = true;
+	if (effect_result(m, d->effect, err, "made %s", text) < 0)
+		return -1;
+	if (file_publish(m->dst, d->temp, d->path, id, err) < 0) {
+		d->unnamed = err_is(err, E_PREPARE); /* an answer: what has that name is not ours */
+		return err_wrap(err, "%s: %s", host_label(m->dst), d->path);
+	}
+	return effect_result(m, d->effect, err, "done %s", text);
+}
+
+static int make(struct migration *m, enum made_kind kind, const char *path,
+		int (*fn)(struct host *h, const char *temp, const void *arg, const struct file_like *like,
+			  struct file_id *id, struct err *err),
+		const void *arg, const struct file_like *like, struct err *err)
+{
+	struct made *d = made_intend(m, kind, path, err);
+	struct file_id id;
+
+	if (!d)
+		return -1;
+	if (fn(m->dst, d->temp, arg, like, &id, err) < 0)
+		return err_wrap(err, "%s: %s", host_label(m->dst), path);
+	return made_publish(m, d, id, err);
+}
+
+static int directory(struct host *h, const char *temp, const void *arg, const struct file_like *like,
+		     struct file_id *id, struct err *err)
+{
+	(void)arg;
+	return dir_make(h, temp, like, id, err);
+}
+
+static int image(struct host *h, const char *temp, const void *arg, const struct file_like *like, struct file_id *id,
+		 struct err *err)
+{
+	return image_make(h, temp, arg, like, id, err);
+}
+
+static bool is_directory(struct migration *m, const char *path)
+{
+	struct file_fact f = { 0 };
+	bool yes = files_stat(m->dst, &path, 1, &f, NULL) == 0 && f.kind == 'd';
+
+	file_fact_clear(&f);
+	return yes;
+}
+
+/* The last one made is not needed: it goes at once. */
+static void drop_last(struct migration *m)
+{
+	struct made *d = &m->made[m->made_n - 1];
+	bool asked;
+
+	free(made_take_back(m, d, &asked));
+	effect_undone(m, d->effect);
+	free(d->path);
+	free(d->temp);
+	m->made_n--;
+}
+
+/* Two vmmig may want the same one at the same time; who comes second has it, too. */
+int made_directory(struct migration *m, const char *path, const struct file_like *like, struct err *err)
+{
+	struct err why = ERR_INIT;
+	size_t before = m->made_n;
+
+	if (make(m, MADE_DIRECTORY, path, directory, NULL, like, &why) == 0)
+		return 0;
+	if (err_is(&why, E_PREPARE) && m->made_n > before && m->made[before].have_id && is_directory(m, path)) {
+		drop_last(m);
+		err_clear(&why);
+		return 0;
+	}
+	err_move(err, &why);
+	return -1;
+}
+
+int made_image(struct migration *m, const char *path, const struct image_make *how, const struct file_like *like,
+	       struct err *err)
+{
+	return make(m, MADE_IMAGE, path, image, how, like, err);
+}
+
+/* ---- undo ---- */
+
+/* Does any file of this disk's chain, as the destination sees it, have that path? */
+static bool disk_uses(struct migration *m, const struct disk *k, const char *path)
+{
+	struct image_chain c auto_image_chain = { 0 };
+	struct err err auto_err = ERR_INIT;
+
+	for (size_t i = 0; i < k->chain_n; i++)
+		if (str_eq(k->chain[i].path, path))
+			return true;
+	if (!k->chain_n || !k->chain[0].path || k->chain[0].path[0] != '/' || k->chain_known)
+		return false;
+	if (image_chain(m->dst, k->chain[0].path, k->chain[0].format, true, &c, &err) < 0)
+		return true; /* not to be told: then it may */
+	for (size_t i = 0; i < c.n; i++)
+		if (str_eq(c.v[i].path, path))
+			return true;
+	return false;
+}
+
+static bool guest_uses(struct migration *m, const char *uuid, const char *path)
+{
+	auto_free char *xml = guest_xml(m->dst, uuid, GUEST_XML_NOW, NULL);
+	struct domain *d auto_domain = xml ? domain_parse(xml, NULL) : NULL;
+
+	for (size_t i = 0; d && i < d->disks_n; i++)
+		if (disk_uses(m, &d->disks[i], path))
+			return true;
+	return !d;
+}
+
+static char *not_asked(bool *asked, const struct err *err)
+{
+	*asked = false;
+	return xstrdup(err->msg);
+}
+
+/* NULL: no guest of the destination stands on this backing file. */
+static char *who_uses(struct migration *m, const char *path, bool *asked)
+{
+	struct err err auto_err = ERR_INIT;
+	struct guest_look *v;
+	char *who = NULL;
+	size_t n;
+
+	if (guest_list(m->dst, &v, &n, &err) < 0)
+		return not_asked(asked, &err);
+	for (size_t i = 0; i < n && !who; i++)
+		if (!str_eq(v[i].uuid, m->record.uuid) && guest_uses(m, v[i].uuid, path))
+			who = str_printf("guest %s uses it, or may", v[i].name);
+	guest_list_free(v, n);
+	return who;
+}
+
+static char *remove_one(struct migration *m, const char *path, struct file_id id, bool *asked)
+{
+	struct err err auto_err = ERR_INIT;
+	enum file_gone gone;
+
+	if (file_remove(m->dst, path, id, &gone, &err) < 0)
+		return not_asked(asked, &err);
+	return gone == FILE_REMOVED || gone == FILE_ABSENT ? NULL : xstrdup(file_gone_name(gone));
+}
+
+/*
+ * The host was asked to make it, and its answer has not come: it may be there under its own name, or come to be there
+ * in a moment. Nobody else makes such names.
+ */
+static char *remove_unknown(struct migration *m, const char *temp, bool *asked)
+{
+	enum { LOOKS = 3, PAUSE_US = 200000 };
+	const char *paths[] = { temp };
+
+	for (int i = 0; i < LOOKS; i++) {
+		struct err err auto_err = ERR_INIT;
+		struct file_fact f = { 0 };
+		int rc = files_stat(m->dst, paths, 1, &f, &err);
+		struct file_id id = f.id;
+		bool there = f.present == FACT_YES;
+
+		file_fact_clear(&f);
+		if (rc < 0)
+			return not_asked(asked, &err);
+		if (there)
+			return remove_one(m, temp, id, asked);
+		usleep(PAUSE_US);
+	}
+	return NULL;
+}
+
+static char *take_back(struct migration *m, const struct made *d, bool *asked)
+{
+	char *why;
+
+	if (!d->have_id)
+		return remove_unknown(m, d->temp, asked);
+	why = remove_one(m, d->temp, d->id, asked);
+	return why || d->unnamed ? why : remove_one(m, d->path, d->id, asked);
+}
+
+/*
+ * A backing file belongs to whoever relies on it: they hold its lock, or a guest of theirs stands on it. One that is
+ * still on its way belongs to whoever fetches it.
+ */
+static char *take_back_backing(struct migration *m, const struct made *d, bool *asked)
+{
+	const char *names[] = { d->temp, d->path, NULL };
+	struct err err auto_err = ERR_INIT;
+	struct exec_hold *lock = NULL;
+	int rc = files_lock(m->dst, true, names, &lock, &err);
+	char *why = NULL;
+
+	if (rc)
+		return rc > 0 ? xstrdup("another vmmig relies on it") : not_asked(asked, &err);
+	if (d->have_id) {
+		why = who_uses(m, d->path, asked);
+		if (!why)
+			why = remove_one(m, d->path, d->id, asked);
+	}
+	if (!why && part_drop(m->dst, d->temp, &err) < 0)
+		why = not_asked(asked, &err);
+	host_hold_end(lock);
+	return why;
+}
+
+char *made_take_back(struct migration *m, const struct made *d, bool *asked)
+{
+	*asked = true;
+	return d->kind == MADE_BACKING ? take_back_backing(m, d, asked) : take_back(m, d, asked);
+}
+
+/* A host that does not answer leaves the journal as it is: the next migration of the guest to it takes it back. */
+static void undo_one(struct migration *m, const struct made *d)
+{
+	struct err err auto_err = ERR_INIT;
+	bool asked;
+	auto_free char *why = made_take_back(m, d, &asked);
+
+	if (!why) {
+		effect_undone(m, d->effect);
+		return;
+	}
+	migration_note(m, "%s: %s was left: %s", host_label(m->dst), d->path, why);
+	if (asked && effect_result(m, d->effect, &err, "left: %s", why) < 0)
+		log_warn("%s: %s", err.id, err.msg);
+}
+
+void made_undo(struct migration *m)
+{
+	host_hold_end(STEAL(m->use_locks));
+	if (m->made_n)
+		host_reopen(m->dst, NULL); /* its connection may be what failed */
+	for (size_t i = m->made_n; i-- > 0;)
+		undo_one(m, &m->made[i]);
+	made_clear(m);
+}
+
+void made_clear(struct migration *m)
+{
+	for (size_t i = 0; i < m->made_n; i++) {
+		free(m->made[i].path);
+		free(m->made[i].temp);
+	}
+	free(m->made);
+	m->made = NULL;
+	m->made_n = 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* For the files of perform: the migration under way, as the one who watches it sees it. */
+#ifndef MIGRATE_PERFORM_PRIVATE_H
+#define MIGRATE_PERFORM_PRIVATE_H
+
+#include "converge/converge.h"
+#include "migrate/migrate.h"
+
+struct watch {
+	struct migration *m;
+	struct meter meter;
+	struct sample_record samples[8]; /* not in the journal yet */
+	size_t samples_n;
+	int64_t sampled_ms;
+	struct converge_policy policy; /* may change under way: vmmig tune */
+	struct converge converge;
+	int64_t begin_ms, drawn_ms, polled_ms;
+	uint64_t bandwidth_mib;                /* of all together; 0: no limit */
+	int64_t abort_since_ms, abort_last_ms; /* 0: no abort asked */
+	bool postcopy;                         /* from here on there is no way back */
+	bool widened;                          /* memory has got the whole bandwidth */
+	uint64_t processed;                    /* bytes sent when the job last moved */
+	int64_t moved_ms, cut_ms;              /* when it did; when its connections were last cut */
+	int64_t looked_ms, ended_ms;           /* when the source was looked at; since when its QEMU is gone */
+};
+
+/* One round of watching: requests, signals, statistics, and what follows from them. True: given up waiting (perform.c).
+ */
+bool watch_round(struct watch *w);
+/* Reads the statistics, shows them, keeps them for the journal, and steers by them (watch.c). */
+void watch_read(struct watch *w);
+/* What was kept goes into the journal. */
+void watch_flush(struct watch *w);
+/* Asks libvirt to stop the job, again and again until it has; why: E_CANCELLED, E_DEADLINE, E_CONVERGE (steer.c). */
+void steer_abort(struct watch *w, enum err_id why);
+/* Switches to post-copy: from then on there is no way back. */
+int steer_postcopy(struct watch *w, struct err *err);
+/* One step of the convergence policy. */
+void steer(struct watch *w, const struct converge_reading *r);
+/* So much for each of the streams there are now, when all together may have mib (0: no limit): what libvirt is given.
+ */
+uint64_t watch_bandwidth(const struct watch *w, uint64_t mib);
+/* Requests of other terminals, from the journal: some twice a second (control.c). */
+void control_poll(struct watch *w);
+/* Ends the source's connections when a mirror waits for a network that is gone (stuck.c). */
+void stuck_cut(struct watch *w);
+/* Has the source's QEMU been gone for so long that libvirt will not tell? */
+bool stuck_ended(struct watch *w);
+
+#endif
