@@ -102,3 +102,39 @@ decisions() { events decision "$@"; }
 	assert_at alpha g1
 	assert_nothing_left
 }
+
+# What the kernel leaves to those with CAP_SYS_PTRACE: with this emulator QEMU has it no longer.
+forbid_postcopy() {	# HOST
+	local emulator=/usr/bin/qemu-system-x86_64
+	on "$1" cp $emulator /srv/qemu-real
+	on "$1" sh -c "printf '#!/bin/sh\nexec setpriv --bounding-set -sys_ptrace /srv/qemu-real \"\$@\" -L /usr/share/seabios -L /usr/share/qemu\n' >/srv/qemu-wrapped
+		chmod 755 /srv/qemu-wrapped; mount --bind /srv/qemu-wrapped $emulator"
+	later on "$1" sh -c "umount $emulator; rm -f /srv/qemu-real /srv/qemu-wrapped"
+}
+
+@test "post-copy asked where the kernel forbids it: refused before, with QEMU's words; without it, it goes" {
+	make_guest g1
+	forbid_postcopy beta
+	[ "$(cat /proc/sys/vm/unprivileged_userfaultfd)" = 0 ] || skip "this kernel gives userfaultfd to all"
+	run_json live g1 --from alpha --to beta --policy must-finish
+	assert_exit 3
+	[ "$(result .error.id)" = E-POSTCOPY ]
+	[[ $(result .error.message) == *"userfaultfd not available: Operation not permitted"* ]]
+	[[ $(result .error.hint) == *vm.unprivileged_userfaultfd=1* ]]
+	run_json check live g1 --from alpha --to beta --policy must-finish --no-forecast
+	assert_exit 3
+	json 'any(.[]; .event == "check" and .id == "E-POSTCOPY" and .host == "beta")'
+	run_json live g1 --from alpha --to beta --on-timeout suspend --timeout 60
+	assert_exit 0
+	has_state beta g1 "running*"
+}
+
+@test "what a failure in post-copy would mean is said before the start" {
+	make_guest g1
+	run_json live g1 --from alpha --to beta --policy must-finish
+	assert_exit 0
+	json 'map(select(.event == "note" and (.text | contains("stands still until vmmig recover")))) | length == 1'
+	json '(map(.event == "note" and ((.text // "") | contains("stands still"))) | index(true)) <
+		(map(.event == "phase" and .phase == "perform") | index(true))'
+	assert_at beta g1
+}

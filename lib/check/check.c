@@ -232,6 +232,14 @@ static void transport(struct errand *e)
 		tls_look(e->src, e->dst, &e->in->tls);
 }
 
+static void postcopy(struct errand *e)
+{
+	const struct host_facts *f = &e->in->dst;
+
+	postcopy_prove(e->dst, e->in->domain->emulator, f->qemu_user_known ? (long)f->qemu_uid : -1,
+		       f->qemu_user_known ? (long)f->qemu_gid : -1, &e->in->postcopy);
+}
+
 static void *errand_main(void *p)
 {
 	struct errand *e = p;
@@ -258,6 +266,7 @@ void check_collect(struct host *src, struct host *dst, struct check_input *in)
 {
 	struct errand on_storage = { .run = storage, .src = src, .dst = dst, .in = in };
 	struct errand on_transport = { .run = transport, .src = src, .dst = dst, .in = in };
+	struct errand on_postcopy = { .run = postcopy, .dst = dst, .in = in };
 	struct errand on_src = { .run = src_facts, .src = src, .in = in };
 	struct errand on_dst = { .run = dst_facts, .dst = dst, .in = in };
 	int64_t begin = clock_ms();
@@ -271,9 +280,12 @@ void check_collect(struct host *src, struct host *dst, struct check_input *in)
 	errand_start(&on_storage);
 	errand_start(&on_transport);
 	on_dst.run(&on_dst);
+	if (in->wire.postcopy && in->domain->emulator && in->dst.emulator_present != FACT_NO)
+		errand_start(&on_postcopy);
 	errand_join(&on_src);
 	in->connection.no_port = in->wire.transport == TRANSPORT_SSH;
 	connection_prove(src, dst, &in->src, &in->dst, &in->connection);
+	errand_join(&on_postcopy);
 	errand_join(&on_transport);
 	if (in->tls.done)
 		tls_judge(src, dst, in->connection.port_address, in->dst.hostname, &in->tls);
@@ -290,6 +302,7 @@ void check_input_clear(struct check_input *in)
 	connection_proof_clear(&in->connection);
 	tunnel_proof_clear(&in->tunnel);
 	tls_proof_clear(&in->tls);
+	postcopy_proof_clear(&in->postcopy);
 	images_clear(&in->images);
 	*in = (struct check_input) { 0 };
 }

@@ -13,6 +13,7 @@
 #define CHECK_CHECK_H
 
 #include "check/images.h"
+#include "check/proof-postcopy.h"
 #include "check/proof.h"
 #include "check/wire.h"
 #include "converge/forecast.h"
@@ -62,10 +63,11 @@ struct check_input {
 	struct wire wire; /* what was asked for */
 	struct storage_proof storage;
 	struct connection_proof connection;
-	bool forecast;              /* measure the link for one */
-	struct tunnel_proof tunnel; /* transport ssh */
-	struct tls_proof tls;       /* transport tls */
-	uint64_t also_incoming_kib; /* memory of the other guests of this call that are still to arrive */
+	bool forecast;                  /* measure the link for one */
+	struct tunnel_proof tunnel;     /* transport ssh */
+	struct tls_proof tls;           /* transport tls */
+	struct postcopy_proof postcopy; /* where it may come into play */
+	uint64_t also_incoming_kib;     /* memory of the other guests of this call that are still to arrive */
 	/* disks that move along (block) */
 	const struct remap *remap; /* what was asked for; NULL: nothing special */
 	const struct digest_cache *digests;

@@ -129,6 +129,7 @@ void check_migration_port(const struct check_input *in, struct findings *f);
 
 /* wire.c */
 void check_transport(const struct check_input *in, struct findings *f);
+void check_postcopy(const struct check_input *in, struct findings *f);
 void check_ssh_tunnel(const struct check_input *in, struct findings *f);
 void check_tls_certs(const struct check_input *in, struct findings *f);
 void check_tls_unchecked(const struct check_input *in, struct findings *f);

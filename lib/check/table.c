@@ -212,6 +212,13 @@ const struct check check_table[] = {
 	      "libvirt and QEMU of both hosts can do what was asked for together: transport, parallel connections, "
 	      "post-copy.",
 	      "leave one of them out: --transport, --parallel, --on-timeout postcopy"),
+	ERROR("E-POSTCOPY", MODES_RUNNING, "connection", check_postcopy,
+	      "Where post-copy may come into play (--policy must-finish, --on-timeout postcopy): the destination's "
+	      "kernel "
+	      "lets QEMU do it, asked as the user that libvirt runs it as.",
+	      "at the destination: sysctl vm.unprivileged_userfaultfd=1, and into /etc/sysctl.d; or go without: "
+	      "--policy "
+	      "balanced, --on-timeout suspend"),
 	ERROR("E-SSH-TUNNEL", MODES_RUNNING, "connection", check_ssh_tunnel,
 	      "With transport ssh: root at the source logs in at the destination by SSH key, and reaches a UNIX socket "
 	      "there "

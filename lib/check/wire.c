@@ -35,6 +35,20 @@ void check_transport(const struct check_input *in, struct findings *f)
 			      "cannot be told whether the hosts can do that: a version is not known");
 }
 
+void check_postcopy(const struct check_input *in, struct findings *f)
+{
+	const struct postcopy_proof *p = &in->postcopy;
+	const char *reason = p->reason ? p->reason : "the host did not say";
+
+	if (!in->wire.postcopy || !p->done || p->works == FACT_YES)
+		return;
+	if (p->works == FACT_NO)
+		found(f, SIDE_DESTINATION, "post-copy", "QEMU there cannot do it: %s", reason);
+	else if (!blind(in, SIDE_DESTINATION, WAY_SHELL))
+		found_unknown(f, SIDE_DESTINATION, "post-copy", "cannot be told whether QEMU there can do it: %s",
+			      reason);
+}
+
 void check_ssh_tunnel(const struct check_input *in, struct findings *f)
 {
 	const struct tunnel_proof *p = &in->tunnel;

@@ -2,6 +2,8 @@
 /* libvirt's documents about a host: domain capabilities, capabilities, a network. */
 #include "host/facts-private.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "domain/xml.h"
@@ -101,6 +103,24 @@ static char *clean_text(const xmlNode *n)
 	return facts_text(s);
 }
 
+/* "+64055:+107" of the security model dac, for guests of type kvm; those of type qemu have the same. */
+static void read_qemu_user(const xmlNode *host, struct host_facts *f)
+{
+	xml_each(model, host, "secmodel")
+	{
+		auto_free char *name = xml_text(xml_child(model, "model"));
+
+		xml_each(label, model, "baselabel")
+		{
+			auto_free char *text = xml_text(label);
+
+			if (str_eq(name, "dac") && text &&
+			    sscanf(text, "+%9" SCNu32 ":+%9" SCNu32, &f->qemu_uid, &f->qemu_gid) == 2)
+				f->qemu_user_known = true;
+		}
+	}
+}
+
 int facts_parse_capabilities(const char *xml, struct host_facts *f, struct err *err)
 {
 	auto_xml_doc xmlDoc *doc = xml_read(xml, err);
@@ -116,6 +136,7 @@ int facts_parse_capabilities(const char *xml, struct host_facts *f, struct err *
 	free(f->host_cpu_vendor);
 	strv_clear(&f->host_cpu_features);
 	f->host_uuid = clean_text(xml_child(host, "uuid"));
+	read_qemu_user(host, f);
 	f->host_cpu_model = clean_text(xml_child(cpu, "model"));
 	f->host_cpu_vendor = clean_text(xml_child(cpu, "vendor"));
 	xml_each(n, cpu, "feature")

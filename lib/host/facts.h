@@ -90,6 +90,8 @@ struct host_facts {
 	unsigned cpus, numa_nodes;        /* how many are online; 0 unknown */
 	char *cpus_online, *nodes_online; /* which ones, as the kernel lists them: "0-3,8"; NULL unknown */
 	/* migration */
+	bool qemu_user_known; /* which user libvirt runs guests as by default */
+	uint32_t qemu_uid, qemu_gid;
 	unsigned port_min, port_max; /* qemu.conf migration_port_min/max; libvirt's default 49152-49215 */
 	struct strv addresses;       /* IP addresses of the host's devices, loopback ones left out */
 	struct strv tools;           /* of those asked for, the ones in PATH: "qemu-img", "qemu-nbd", … */

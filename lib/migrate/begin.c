@@ -238,6 +238,7 @@ static int choose_move(struct migration *m, struct err *err)
 	const struct connection_proof *c = &m->facts.connection;
 
 	move_policy(m->opt, &m->policy);
+	m->record.max_downtime_ms = m->policy.cap_ms;
 	m->move = (struct guest_move) {
 		.peer2peer = m->opt->peer2peer && c->peer == FACT_YES,
 		.persistent = m->facts.look.persistent,
@@ -262,6 +263,13 @@ static void show_forecast(struct migration *m)
 	guest_forecast_clear(&f);
 }
 
+static void note_postcopy(struct migration *m)
+{
+	auto_free char *risk = plan_postcopy_risk(m);
+
+	migration_note(m, "%s", risk);
+}
+
 int begin_run(struct migration *m, struct err *err)
 {
 	connection_begin(m->src, m->dst, &m->facts.connection); /* the slowest question is asked first */
@@ -282,6 +290,8 @@ int begin_run(struct migration *m, struct err *err)
 		show_forecast(m);
 	for (size_t i = 0; m->opt->dry_run && i < m->plan.n; i++)
 		migration_note(m, "plan: %s", m->plan.v[i]);
+	if (m->move.postcopy && !m->opt->dry_run)
+		note_postcopy(m);
 	if (m->move.unsafe && !m->opt->dry_run)
 		migration_note(m, "storage proven shared that libvirt takes for local: migrated with the UNSAFE flag");
 	return 0;

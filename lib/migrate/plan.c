@@ -136,10 +136,26 @@ static void plan_downtime(struct migration *m)
 		    converge_end_name(p->on_stall));
 }
 
+char *plan_postcopy_risk(const struct migration *m)
+{
+	return str_printf(
+		"post-copy may come into play: from then on the guest lives on both hosts, and cannot be "
+		"stopped; if the network between %s and %s fails, it stands still until vmmig recover; if one "
+		"of the hosts fails, it is lost with what it had in memory",
+		host_name(m->src), host_name(m->dst));
+}
+
+static void plan_postcopy(struct migration *m)
+{
+	if (m->move.postcopy)
+		strv_take(&m->plan, plan_postcopy_risk(m));
+}
+
 void plan_make(struct migration *m)
 {
 	add(m, "%s: lease /run/vmmig-%s.lease while it lasts", host_label(m->src), m->record.uuid);
 	plan_downtime(m);
+	plan_postcopy(m);
 	plan_disks(m);
 	plan_images(m);
 	plan_transport(m);

@@ -765,6 +765,16 @@ TWIST(t_ssh_login)
 TWIST(t_ssh_socket) { t_ssh_login(x); x->in.tunnel.side = SIDE_DESTINATION; }
 TWIST(t_ssh_unknown) { t_ssh_login(x); x->in.tunnel.works = FACT_UNKNOWN; }
 
+TWIST(t_postcopy)
+{
+	x->in.wire.postcopy = true;
+	x->in.postcopy = (struct postcopy_proof) { .done = true, .works = FACT_NO };
+	set(&x->in.postcopy.reason, "userfaultfd not available");
+}
+TWIST(t_postcopy_unknown) { t_postcopy(x); x->in.postcopy.works = FACT_UNKNOWN; }
+TWIST(t_postcopy_unwanted) { t_postcopy(x); x->in.wire.postcopy = false; }
+TWIST(t_postcopy_works) { t_postcopy(x); x->in.postcopy.works = FACT_YES; }
+
 static void good_side(struct tls_side *s)
 {
 	s->asked = s->verify = s->openssl = s->key_fits = FACT_YES;
@@ -1068,6 +1078,10 @@ static const struct one {
 	{ t_parallel_postcopy, "E-TRANSPORT", F, NOBODY, "transport tcp, 4 parallel connections, post-copy",
 	  "QEMU 10.1", "" },
 	{ t_parallel_postcopy_new, NULL, F, SRC, "", "", "" },
+	{ t_postcopy, "E-POSTCOPY", F, DST, "post-copy", "cannot do it", "userfaultfd not available" },
+	{ t_postcopy_unknown, "E-POSTCOPY", U, DST, "post-copy", "cannot be told", "userfaultfd" },
+	{ t_postcopy_unwanted, NULL, F, SRC, "", "", "" },
+	{ t_postcopy_works, NULL, F, SRC, "", "", "" },
 	{ t_ssh, NULL, F, SRC, "", "", "" },
 	{ t_ssh_login, "E-SSH-TUNNEL", F, SRC, "ssh root@beta", "no socket of beta", "Permission denied" },
 	{ t_ssh_socket, "E-SSH-TUNNEL", F, DST, "socket in /run", "no socket of beta", "Permission denied" },

@@ -472,14 +472,21 @@ static void test_capabilities(void **state)
 	auto_err struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(facts_parse_capabilities("<capabilities><host><uuid>u-1</uuid><cpu><arch>x86_64</arch>"
-						  "<model>Haswell</model><vendor>Intel</vendor><feature name='vmx'/>"
-						  "<feature name='a&#10;b'/></cpu></host></capabilities>",
-						  &f, &e),
+	assert_int_equal(facts_parse_capabilities(
+				 "<capabilities><host><uuid>u-1</uuid><cpu><arch>x86_64</arch>"
+				 "<model>Haswell</model><vendor>Intel</vendor><feature name='vmx'/>"
+				 "<feature name='a&#10;b'/></cpu>"
+				 "<secmodel><model>selinux</model><baselabel type='kvm'>x</baselabel></secmodel>"
+				 "<secmodel><model>dac</model><doi>0</doi><baselabel type='kvm'>+64055:+107</baselabel>"
+				 "<baselabel type='qemu'>+64055:+107</baselabel></secmodel></host></capabilities>",
+				 &f, &e),
 			 0);
 	assert_string_equal(f.host_uuid, "u-1");
 	assert_string_equal(f.host_cpu_model, "Haswell");
 	assert_string_equal(f.host_cpu_vendor, "Intel");
+	assert_true(f.qemu_user_known);
+	assert_int_equal(f.qemu_uid, 64055);
+	assert_int_equal(f.qemu_gid, 107);
 	assert_int_equal(f.host_cpu_features.n, 2);
 	shown_safely(f.host_cpu_features.v[1]);
 	host_facts_clear(&f);

@@ -2,6 +2,7 @@
 /* What goes together, the way of a tunnel, and what hosts say of their TLS certificates. */
 #include "unit.h"
 
+#include "check/proof-postcopy.h"
 #include "check/wire.h"
 
 enum { TCP = TRANSPORT_TCP, TLS = TRANSPORT_TLS, SSH = TRANSPORT_SSH };
@@ -228,12 +229,50 @@ static void words(void **state)
 	tls_proof_clear(&p);
 }
 
+/* ---- what QEMU says of post-copy ---- */
+
+static void postcopy_answers(void **state)
+{
+	static const char hello[] =
+		"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}}}}\r\n"
+		"{\"return\": {}}\r\n";
+	static const struct {
+		const char *out;
+		bool after_hello;
+		enum fact works;
+		const char *reason;
+	} v[] = {
+		{ "{\"return\": {}}\r\n{\"event\": \"SHUTDOWN\"}\r\n{\"return\": {}}\r\n", true, FACT_YES, NULL },
+		{ "{\"event\": \"X\"}\n{\"return\": {}}\n", true, FACT_YES, NULL },
+		{ "userfaultfd not available: Operation not permitted\r\n{\"error\": {\"class\": \"GenericError\", "
+		  "\"desc\": \"Postcopy is not supported\"}}\r\n{\"return\": {}}\r\n",
+		  true, FACT_NO, "userfaultfd not available: Operation not permitted" },
+		{ "{\"error\": {\"desc\": \"Postcopy is not supported\"}}\n", true, FACT_NO,
+		  "Postcopy is not supported" },
+		{ "{\"error\": {\"desc\": 5}}\n", true, FACT_NO, NULL },
+		{ "", true, FACT_UNKNOWN, NULL },
+		{ "", false, FACT_UNKNOWN, NULL },
+		{ "{\"return\": {}}\n", false, FACT_UNKNOWN, NULL },
+		{ "sh: 1: /usr/bin/qemu: not found\n", false, FACT_UNKNOWN, "sh: 1: /usr/bin/qemu: not found" },
+		{ "[]\n5\n{}\n", true, FACT_UNKNOWN, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+		auto_free char *out = str_printf("%s%s", v[i].after_hello ? hello : "", v[i].out), *reason = NULL;
+
+		assert_int_equal(postcopy_parse(out, &reason), v[i].works);
+		if (v[i].reason ? !str_eq(reason, v[i].reason) : reason && *reason && !str_eq(reason, "5"))
+			fail_msg("case %zu: %s", i, reason ? reason : "nothing");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(combinations),  cmocka_unit_test(names), cmocka_unit_test(ways),
 		cmocka_unit_test(sockets_fit),   cmocka_unit_test(dates), cmocka_unit_test(side_answers),
-		cmocka_unit_test(side_nonsense), cmocka_unit_test(words),
+		cmocka_unit_test(side_nonsense), cmocka_unit_test(words), cmocka_unit_test(postcopy_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
