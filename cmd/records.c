@@ -39,6 +39,8 @@ static json_t *record_object(const struct migration_record *r)
 	json_object_set_new(o, "total_ms", json_integer((json_int_t)r->total_ms));
 	json_object_set_new(o, "downtime_ms", json_integer((json_int_t)r->downtime_ms));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)r->bytes));
+	json_object_set_new(o, "max_downtime_ms",
+			    r->max_downtime_ms ? json_integer((json_int_t)r->max_downtime_ms) : json_null());
 	if (r->error_id)
 		json_object_set_new(o, "error",
 				    json_pack("{s:o, s:o}", "id", report_json_text(r->error_id), "message",

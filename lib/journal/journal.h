@@ -38,6 +38,7 @@ struct migration_record {
 	int exit_status;                /* -1: not ended */
 	char *error_id, *error_message; /* or NULL */
 	uint64_t total_ms, downtime_ms, bytes;
+	uint64_t max_downtime_ms; /* what is allowed; 0: not known yet */
 };
 void migration_record_clear(struct migration_record *r);
 
@@ -56,7 +57,7 @@ AUTO_DEFINE(journal, struct journal *, journal_close)
  * NULL), uuid, mode, from, to, phase are the caller's.
  */
 int journal_begin(struct journal *j, struct migration_record *r, struct err *err);
-/* Writes status, phase, exit_status, error, totals and ended_ms of r. */
+/* Writes status, phase, exit_status, error, totals, max_downtime_ms and ended_ms of r. */
 int journal_update(struct journal *j, const struct migration_record *r, struct err *err);
 
 /* Another process, ours, runs it from now on: fills and writes pid, pid_start, control, boot. */

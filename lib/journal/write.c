@@ -62,7 +62,7 @@ static int insert(struct journal *j, const struct migration_record *r, struct er
 {
 	static const char sql[] =
 		"INSERT INTO migration VALUES"
-		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, -1, NULL, NULL, 0, 0, 0)"
+		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, -1, NULL, NULL, 0, 0, 0, 0)"
 		" ON CONFLICT (id) DO NOTHING RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	int64_t one;
@@ -135,7 +135,8 @@ int journal_begin(struct journal *j, struct migration_record *r, struct err *err
 int journal_update(struct journal *j, const struct migration_record *r, struct err *err)
 {
 	static const char sql[] = "UPDATE migration SET status = ?2, phase = ?3, exit_status = ?4, error_id = ?5,"
-				  " error_message = ?6, total_ms = ?7, downtime_ms = ?8, bytes = ?9, ended_ms = ?10"
+				  " error_message = ?6, total_ms = ?7, downtime_ms = ?8, bytes = ?9, ended_ms = ?10,"
+				  " max_downtime_ms = ?11"
 				  " WHERE id = ?1 RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	int64_t one;
@@ -152,6 +153,7 @@ int journal_update(struct journal *j, const struct migration_record *r, struct e
 	sqlite3_bind_int64(s, 8, (sqlite3_int64)r->downtime_ms);
 	sqlite3_bind_int64(s, 9, (sqlite3_int64)r->bytes);
 	sqlite3_bind_int64(s, 10, r->ended_ms);
+	sqlite3_bind_int64(s, 11, (sqlite3_int64)r->max_downtime_ms);
 	return journal_change_one(j, s, "such migration", &one, err);
 }
 

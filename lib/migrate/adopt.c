@@ -14,22 +14,7 @@
 enum {
 	POLL_US = 100000,
 	GONE_POLLS = 3,
-	RESCUE_MS = 300000,
 };
-
-static int look_both(struct migration *m, struct err *err)
-{
-	guest_look(m->src, m->record.uuid, true, &m->src_look);
-	guest_look(m->dst, m->record.uuid, true, &m->dst_look);
-	for (int i = 0; i < 2; i++) {
-		const struct guest_look *l = i ? &m->dst_look : &m->src_look;
-
-		if (l->state == GUEST_UNKNOWN)
-			return err_set(err, E_DISCONNECTED, 0, "%s: it cannot be asked about the guest: %s",
-				       host_label(i ? m->dst : m->src), l->unknown_because ? l->unknown_because : "?");
-	}
-	return 0;
-}
 
 /* Its description, from the side that has it; none where it is nowhere. */
 static int read_domain(struct migration *m, struct err *err)
@@ -43,22 +28,12 @@ static int read_domain(struct migration *m, struct err *err)
 	return m->domain ? 0 : err_wrap(err, "%s", host_label(h));
 }
 
-/*
- * What it was allowed is not written down, but what it has been given until now shows that it was no less (see
- * converge_most_ms()).
- */
+/* Nobody said that it may be stopped, or be run on two hosts: only what would end it is left to the person here. */
 static void choose_policy(struct migration *m)
 {
-	uint64_t cap = m->opt->max_downtime_ms, limit = 0;
+	uint64_t allowed = m->record.max_downtime_ms ? m->record.max_downtime_ms : m->opt->max_downtime_ms;
 
-	if (guest_get_max_downtime(m->src, m->record.uuid, &limit, NULL) == 0) {
-		uint64_t least = limit < 400 ? limit * 5 / 4 : limit + 100;
-
-		cap = least > cap ? least : cap;
-	}
-	converge_policy_preset(&m->policy, m->opt->policy, cap, true);
-	/* nobody said that it may be stopped, or be run on two hosts: only what would end it is left to the person here
-	 */
+	converge_policy_preset(&m->policy, m->opt->policy, allowed, true);
 	m->policy.on_stall = CONVERGE_END_ABORT;
 	m->policy.stall_ms = UINT64_MAX / 4;
 }
@@ -103,12 +78,12 @@ static int adopt_begin(struct migration *m, struct err *err)
 {
 	auto_free char *who = migration_lease_text(m);
 
-	if (look_both(m, err) < 0 || guest_lease(m->src, m->record.uuid, who, &m->lease, err) < 0 ||
-	    look_both(m, err) < 0 || read_domain(m, err) < 0 || journal_take_over(m->journal, &m->record, err) < 0)
+	if (ask_both(m, err) < 0 || guest_lease(m->src, m->record.uuid, who, &m->lease, err) < 0 ||
+	    ask_both(m, err) < 0 || read_domain(m, err) < 0 || journal_take_over(m->journal, &m->record, err) < 0)
 		return -1;
 	remember(m);
 	m->report->migration = m->record.id;
-	m->performed = true;
+	m->performed = m->adopted = true;
 	return 0;
 }
 
@@ -141,139 +116,9 @@ static int follow(struct migration *m, bool cancel)
 	return 0;
 }
 
-/* ---- post-copy that was interrupted ---- */
-
-static bool interrupted(const struct migration *m)
-{
-	return m->src_look.why == GUEST_WHY_POSTCOPY_FAILED || m->dst_look.why == GUEST_WHY_POSTCOPY_FAILED;
-}
-
-/* How the source's libvirt reaches the destination's, and QEMU QEMU: asked anew. */
-static void find_way(struct migration *m)
-{
-	struct connection_proof *c = &m->facts.connection;
-
-	if (c->done)
-		connection_proof_clear(c);
-	else {
-		host_facts_collect(m->src, m->domain, &m->facts.src);
-		host_facts_collect(m->dst, m->domain, &m->facts.dst);
-	}
-	connection_prove(m->src, m->dst, &m->facts.src, &m->facts.dst, c);
-	free(m->move.peer_uri);
-	free(m->move.migrate_uri);
-	m->move.peer2peer = c->peer == FACT_YES;
-	m->move.peer_uri = host_peer_uri(m->dst);
-	m->move.migrate_uri = xstrdup(c->migrate_uri);
-}
-
-/*
- * Where a side has not noticed that its connection is dead, resuming is refused until that side is told. One that knows
- * is not asked: the monitor of a QEMU that waits for a page may not answer any more.
- */
-static void tell_who_does_not_know(struct migration *m)
-{
-	struct err err auto_err = ERR_INIT, dst auto_err = ERR_INIT;
-	enum guest_stream s = STREAM_NONE;
-
-	if (guest_stream(m->src, m->record.uuid, &s, &err) == 0 && s == STREAM_ACTIVE) {
-		migration_note(m, "%s: telling QEMU that its connection is dead", host_label(m->src));
-		if (guest_pause_postcopy(m->src, m->record.uuid, true, &err) < 0)
-			migration_note(m, "%s: %s", host_label(m->src), err.msg);
-	}
-	if (m->dst_look.why == GUEST_WHY_POSTCOPY_FAILED)
-		return;
-	migration_note(m, "%s: telling QEMU that its connection is dead", host_label(m->dst));
-	if (guest_pause_postcopy(m->dst, m->record.uuid, false, &dst) < 0)
-		migration_note(m, "%s: %s", host_label(m->dst), dst.msg);
-}
-
-struct rescue {
-	struct migration *m;
-	int64_t open_ms; /* since when the network is there again; 0: it is not */
-	uint64_t processed;
-	bool said_closed;
-};
-
-/* Does the source reach the destination? Says so when that changes. */
-static bool way_is_open(struct rescue *r)
-{
-	struct migration *m = r->m;
-	const struct connection_proof *c = &m->facts.connection;
-
-	find_way(m);
-	if (c->port == FACT_YES) {
-		if (!r->open_ms) {
-			r->open_ms = clock_ms();
-			migration_note(m, "%s reaches %s", host_label(m->src), host_label(m->dst));
-		}
-		return true;
-	}
-	if (!r->said_closed)
-		migration_note(m, "waiting for the network: %s", c->port_reason ? c->port_reason : "not known why");
-	r->said_closed = true;
-	r->open_ms = 0;
-	return false;
-}
-
-/*
- * libvirt says "failed" of its own connection; QEMU's may still be alive, and goes on by itself when the network is
- * back: TCP tries again at the latest after two minutes. Cutting it before that would do harm.
- */
-static bool may_go_on_alone(struct rescue *r)
-{
-	enum { TCP_MS = 150000 };
-	struct err err auto_err = ERR_INIT;
-	enum guest_stream s = STREAM_NONE;
-	struct job_stats job;
-
-	if (guest_stream(r->m->src, r->m->record.uuid, &s, &err) == 0 && s != STREAM_ACTIVE)
-		return false;
-	if (guest_job(r->m->src, r->m->record.uuid, false, &job, NULL) == 0 && job.mem_processed != r->processed) {
-		r->processed = job.mem_processed;
-		r->open_ms = clock_ms();
-	}
-	return clock_ms() - r->open_ms < TCP_MS;
-}
-
-/* 0: it goes on, or has come to its end; 1: not yet; -1. */
-static int rescue_once(struct rescue *r, struct err *err)
-{
-	struct err none auto_err = ERR_INIT;
-	struct migration *m = r->m;
-
-	if (look_both(m, &none) < 0)
-		return 1;
-	if (!interrupted(m) && m->src_look.job != GUEST_JOB_MIGRATION_OUT)
-		return 0;
-	if (!way_is_open(r) || may_go_on_alone(r))
-		return 1;
-	tell_who_does_not_know(m);
-	m->move.resume = true;
-	return perform_run(m, err);
-}
-
-/* The guest runs at the destination, and waits for memory that only the source has: nothing may be stopped here. */
-static int rescue(struct migration *m, struct err *err)
-{
-	struct rescue r = { .m = m };
-	int64_t until = clock_ms() + RESCUE_MS;
-
-	migration_note(m, "post-copy was interrupted: the guest lives on both hosts; it is helped to go on");
-	while (clock_ms() < until && !interrupt_pending()) {
-		int rc = rescue_once(&r, err);
-
-		if (rc <= 0)
-			return rc;
-		for (int i = 0; i < 20 && !interrupt_pending(); i++)
-			usleep(POLL_US);
-	}
-	return 0; /* finish looks, and says what it finds */
-}
-
 static int follow_to_the_end(struct migration *m, struct err *err)
 {
-	return interrupted(m) ? rescue(m, err) : follow(m, false);
+	return rescue_is_due(m) ? rescue_run(m, err) : follow(m, false);
 }
 
 static int stop_it(struct migration *m, struct err *err)
@@ -318,7 +163,7 @@ enum status migrate_adopt(struct migration *m, bool cancel, struct err *err)
 		m->report->guest = NULL;
 		return err->status;
 	}
-	if (cancel && (m->src_look.why == GUEST_WHY_POSTCOPY || interrupted(m))) {
+	if (cancel && (m->src_look.why == GUEST_WHY_POSTCOPY || rescue_is_due(m))) {
 		m->report->guest = m->report->migration = NULL;
 		err_set(err, E_TOO_LATE, 0,
 			"post-copy is under way: neither side has all of the guest, and stopping would lose it");

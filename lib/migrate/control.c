@@ -37,7 +37,8 @@ static char *ask_max_downtime(struct watch *w, uint64_t ms)
 {
 	auto_free char *text = str_printf("vmmig tune: %" PRIu64 " ms are allowed now", ms);
 
-	w->policy.cap_ms = ms;
+	w->policy.cap_ms = w->m->record.max_downtime_ms = ms;
+	migration_journal(w->m); /* for whoever takes it over */
 	migration_decision(w->m, "wait", 0, 0, text);
 	return NULL;
 }

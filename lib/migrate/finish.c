@@ -201,6 +201,7 @@ static int gave_up(struct migration *m, struct err *err)
 static int stayed(struct migration *m, struct err *err)
 {
 	auto_free char *full = NULL;
+	const char *said;
 
 	if (m->suspended && m->src_look.state == GUEST_PAUSED && act(m, m->src, "resume", guest_resume, err) < 0)
 		return err_hint(err,
@@ -215,9 +216,11 @@ static int stayed(struct migration *m, struct err *err)
 		return gave_up(m, err);
 	note_qemu_log(m);
 	full = disks_full(m);
+	said = m->claim.id  ? m->claim.msg
+	       : m->adopted ? "it is not under way any more, and its vmmig, which is gone, cannot tell why"
+			    : "libvirt reported success, but it has not moved";
 	err_set(err, E_MIGRATE, 0, "from %s to %s: %s%s%s; the guest is as before at %s", host_label(m->src),
-		host_label(m->dst), full ? full : "", full ? "; " : "",
-		m->claim.id ? m->claim.msg : "libvirt reported success, but it has not moved", host_label(m->src));
+		host_label(m->dst), full ? full : "", full ? "; " : "", said, host_label(m->src));
 	return err_hint(err, "look again with: vmmig check %s %s --from %s --to %s", mode_name(m->mode), m->guest,
 			host_name(m->src), host_name(m->dst));
 }
@@ -258,6 +261,12 @@ static int undecided(struct migration *m, enum verdict v, const char *rule, stru
 
 	err_set(err, E_UNDECIDED, 0, "%s: %s; %s: %s; %s: %s%s%s", verdict_name(v), rule, host_label(m->src), src,
 		host_label(m->dst), dst, m->claim.id ? "; libvirt said: " : "", m->claim.id ? m->claim.msg : "");
+	if (m->src_look.why == GUEST_WHY_POSTCOPY_FAILED || m->dst_look.why == GUEST_WHY_POSTCOPY_FAILED)
+		return err_hint(
+			err,
+			"stop neither side: the guest lives on both; when the network between them works again: "
+			"vmmig recover %s",
+			m->record.id);
 	return err_hint(err,
 			"touch neither side before you know; look with: vmmig status; see vmmig-troubleshooting(7)");
 }

@@ -109,6 +109,8 @@ struct migration {
 	int64_t downtime_effect;
 	/* perform */
 	bool performed;         /* libvirt was asked to */
+	bool adopted;           /* by another vmmig, which is gone */
+	bool postcopy;          /* it was switched to post-copy */
 	struct err claim;       /* what libvirt said; no error: "moved" */
 	enum err_id stop_asked; /* E_CANCELLED, E_DEADLINE or E_CONVERGE when we aborted it; else E_INTERNAL */
 	uint64_t needed_ms;     /* the downtime it would take, as last seen; 0: not known */
@@ -192,6 +194,8 @@ int migration_keep_lease(struct migration *m, struct err *err);
 char *migration_lease_text(const struct migration *m);
 /* Fills m->plan from what begin found. */
 void plan_make(struct migration *m);
+/* What it would mean if something failed in post-copy, for people; caller frees. */
+char *plan_postcopy_risk(const struct migration *m);
 /* What was decided under way, and why: to the report and into the journal. value: of "max-downtime", ms; else 0. */
 void migration_decision(struct migration *m, const char *action, uint64_t value, uint64_t needed_ms,
 			const char *reason);

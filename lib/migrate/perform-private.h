@@ -47,4 +47,16 @@ void stuck_cut(struct watch *w);
 /* Has the source's QEMU been gone for so long that libvirt will not tell? */
 bool stuck_ended(struct watch *w);
 
+/* One call of libvirt's, watched to its end: m->move says which. 0: m->claim has its answer. */
+int perform_call(struct migration *m, struct err *err);
+/* What both hosts show of the guest now; -1: one of them cannot be asked (rescue.c). */
+int ask_both(struct migration *m, struct err *err);
+/* By what was seen last: was post-copy interrupted? */
+bool rescue_is_due(const struct migration *m);
+/*
+ * Helps it to go on until it does, for five minutes or until a signal; nothing is stopped here: the guest runs at the
+ * destination, and waits for memory that only the source has. 0: finish finds out how it ended.
+ */
+int rescue_run(struct migration *m, struct err *err);
+
 #endif

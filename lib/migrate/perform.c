@@ -116,7 +116,7 @@ static void watch_call(struct watch *w, struct task *call)
 	task_result(call, &m->claim);
 }
 
-int perform_run(struct migration *m, struct err *err)
+int perform_call(struct migration *m, struct err *err)
 {
 	struct watch w = {
 		.m = m,
@@ -143,7 +143,20 @@ int perform_run(struct migration *m, struct err *err)
 	watch_call(&w, call);
 	watch_flush(&w);
 	m->policy = w.policy; /* with what was changed under way */
+	m->postcopy = w.postcopy;
 	task_release(call);
 	effect_end(m, effect, m->claim.id ? &m->claim : NULL);
 	return 0;
+}
+
+int perform_run(struct migration *m, struct err *err)
+{
+	struct err none auto_err = ERR_INIT;
+
+	if (perform_call(m, err) < 0)
+		return -1;
+	if (!m->postcopy || !m->claim.id || ask_both(m, &none) < 0 || !rescue_is_due(m))
+		return 0; /* finish finds out */
+	migration_note(m, "libvirt: %s", m->claim.msg);
+	return rescue_run(m, err);
 }

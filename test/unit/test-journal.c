@@ -378,7 +378,7 @@ static void foreign_files(void **state)
 
 	journal_close(open_at(path));
 	sql(path, "PRAGMA user_version = 99");
-	expect_refused(path, "has version 99, and this vmmig knows versions up to 3");
+	expect_refused(path, "has version 99, and this vmmig knows versions up to 4");
 	unlink(path);
 	write_bytes(path, "", 0); /* as left by touch, or by an end in the middle of the making */
 	journal_close(open_at(path));
