@@ -19,25 +19,13 @@ static void summary(struct app *app, const struct check_input *in, const struct 
 	app->report.ops->note(&app->report, text);
 }
 
-static void show_forecast(struct app *app, struct host *src, const struct check_input *in)
-{
-	struct converge_policy policy;
-	struct guest_forecast f;
-	struct move_options o;
-
-	move_options_fill(app, &o);
-	move_policy(&o, &policy);
-	check_forecast(src, in, &policy, o.bandwidth_mib, &f);
-	app->report.ops->forecast(&app->report, &f);
-	guest_forecast_clear(&f);
-}
-
 /* *shown: the findings are out, so that their error need not be told again. */
 static int check_active(struct app *app, struct placement *p, struct placed *g, struct check_input *in, bool *shown,
 			struct err *err)
 {
 	auto_free char *xml = guest_xml(g->src, in->look.uuid, GUEST_XML_NOW, err);
 	struct domain *d auto_domain = xml ? domain_parse(xml, err) : NULL;
+	struct converge_policy policy;
 	struct findings f = { 0 };
 	struct move_options opt;
 
@@ -45,7 +33,10 @@ static int check_active(struct app *app, struct placement *p, struct placed *g, 
 		return -1;
 	move_options_fill(app, &opt);
 	in->mode = app->mode;
-	in->forecast = !app->opt.no_forecast;
+	move_policy(&opt, &policy);
+	in->policy = &policy;
+	in->bandwidth_mib = opt.bandwidth_mib;
+	in->want_forecast = opt.forecast;
 	in->wire = move_wire(&opt);
 	in->remap = &app->opt.remap;
 	in->reserve = (uint64_t)app->config->images.reserve_mib << 20;
@@ -61,8 +52,9 @@ static int check_active(struct app *app, struct placement *p, struct placed *g, 
 		app->report.ops->check(&app->report, &f.v[i]);
 	*shown = true;
 	summary(app, in, &f);
-	if (in->forecast)
-		show_forecast(app, g->src, in);
+	if (in->want_forecast)
+		app->report.ops->forecast(&app->report, &in->forecast);
+	in->policy = in->forecast.input.policy = NULL; /* it ends here */
 	check_refusal(&f, err);
 	findings_clear(&f);
 	return err->id ? -1 : 0;

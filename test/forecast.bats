@@ -40,17 +40,41 @@ forecast() { events forecast "$1"; }
 	assert_disk_ok g1
 }
 
+@test "a real run: the forecast is told when it is known, and the journal has it; nobody waits for it" {
+	fault rate alpha 100mbit
+	make_guest g1 --memory 96 --dirty 24 --dirty-rate 3
+	run_json live g1 --from alpha --to beta
+	assert_exit 0
+	json '[.[] | select(.event == "forecast")] | length == 1 and .[0].converges == "yes" and .[0].bytes_per_s > 2000000 and
+		.[0].memory_to_send > 20000000 and .[0].dirty_bytes_per_s > 0'
+	json '(map(.event == "forecast") | index(true)) > (map(.event == "progress") | index(true))'
+	run_json history "$(result .migration)"
+	json 'any(.[]; .event == "note" and (.text | startswith("forecast: ")))'
+	run_json live g1 --from beta --to alpha --no-forecast
+	assert_exit 0
+	[ -z "$(forecast .)" ]
+	assert_nothing_left
+	assert_disk_ok g1
+}
+
 @test "a deadline that comes too early is said; without a forecast nothing is measured" {
 	fault rate alpha 100mbit
 	make_guest g1
 	run_vmmig live g1 --from alpha --to beta --dry-run --timeout 1
 	assert_exit 0
-	assert_says "the deadline comes before its end"
+	assert_says W-DEADLINE
+	assert_says "warning: deadline: it takes "
 	run_vmmig live g1 --from alpha --to beta --dry-run --timeout 1000
-	assert_silent_on "the deadline comes before its end"
-	run_json check live g1 --from alpha --to beta --no-forecast
+	assert_silent_on W-DEADLINE
+	run_json check live g1 --from alpha --to beta --no-forecast --timeout 1
 	assert_exit 0
 	[ -z "$(forecast .)" ]
+	# a real run says it before it begins, whoever listens
+	run_vmmig -q live g1 --from alpha --to beta --timeout 1
+	assert_exit 1
+	assert_says W-DEADLINE
+	assert_says E-DEADLINE
+	assert_at alpha g1
 	assert_nothing_left
 }
 

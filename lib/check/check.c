@@ -275,7 +275,7 @@ void check_collect(struct host *src, struct host *dst, struct check_input *in)
 	in->dst_name = host_name(dst);
 	in->src_uri = host_uri(src);
 	in->dst_uri = host_uri(dst);
-	in->connection.measure = in->forecast;
+	in->connection.measure = in->want_forecast;
 	errand_start(&on_src);
 	errand_start(&on_storage);
 	errand_start(&on_transport);
@@ -291,6 +291,8 @@ void check_collect(struct host *src, struct host *dst, struct check_input *in)
 		tls_judge(src, dst, in->connection.port_address, in->dst.hostname, &in->tls);
 	log_debug("connection proof ended after %lld ms", (long long)(clock_ms() - begin));
 	errand_join(&on_storage);
+	if (in->want_forecast)
+		check_forecast(src, in);
 }
 
 void check_input_clear(struct check_input *in)
@@ -304,5 +306,6 @@ void check_input_clear(struct check_input *in)
 	tls_proof_clear(&in->tls);
 	postcopy_proof_clear(&in->postcopy);
 	images_clear(&in->images);
+	guest_forecast_clear(&in->forecast);
 	*in = (struct check_input) { 0 };
 }

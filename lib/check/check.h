@@ -52,6 +52,17 @@ struct findings {
 };
 void findings_clear(struct findings *f);
 
+/* A forecast, from what was collected and from the guest, which is measured (forecast.c). */
+struct guest_forecast {
+	struct forecast_input input;
+	struct forecast forecast;
+	char *text;    /* a sentence for people; never NULL */
+	char *unknown; /* why there is none, or NULL */
+};
+void guest_forecast_clear(struct guest_forecast *f);
+/* What the images that are copied hold, bytes. */
+uint64_t images_bytes(const struct images *im);
+
 /* What was collected; the checks read only this. */
 struct check_input {
 	enum mode mode;
@@ -63,7 +74,11 @@ struct check_input {
 	struct wire wire; /* what was asked for */
 	struct storage_proof storage;
 	struct connection_proof connection;
-	bool forecast;                  /* measure the link for one */
+	/* for a forecast, which takes some seconds: what the migration may take; borrowed */
+	bool want_forecast;
+	const struct converge_policy *policy;
+	unsigned bandwidth_mib;         /* MiB/s; 0: no limit */
+	struct guest_forecast forecast; /* text NULL: none was wanted */
 	struct tunnel_proof tunnel;     /* transport ssh */
 	struct tls_proof tls;           /* transport tls */
 	struct postcopy_proof postcopy; /* where it may come into play */
@@ -78,21 +93,6 @@ struct check_input {
 	struct images images;
 };
 void check_input_clear(struct check_input *in);
-
-/* A forecast from what was collected with in->forecast, and from the guest, which is measured now (forecast.c). */
-struct guest_forecast {
-	struct forecast_input input;
-	struct forecast forecast;
-	char *text;    /* a sentence for people; never NULL */
-	char *unknown; /* why there is none, or NULL */
-};
-/*
- * Takes one second, and some more where a longer measurement tells more. bandwidth_mib: the limit, MiB/s; 0: none.
- * Never fails: what cannot be measured is said. policy is borrowed by out->input.
- */
-void check_forecast(struct host *src, const struct check_input *in, const struct converge_policy *policy,
-		    unsigned bandwidth_mib, struct guest_forecast *out);
-void guest_forecast_clear(struct guest_forecast *f);
 
 struct check {
 	const char *id; /* "E-…" refuses, "W-…" warns */

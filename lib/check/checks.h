@@ -130,6 +130,12 @@ void check_migration_port(const struct check_input *in, struct findings *f);
 /* wire.c */
 void check_transport(const struct check_input *in, struct findings *f);
 void check_postcopy(const struct check_input *in, struct findings *f);
+/*
+ * Fills in->forecast. Takes one second, and some more where a longer measurement tells more. Never fails: what cannot
+ * be measured is said (forecast.c).
+ */
+void check_forecast(struct host *src, struct check_input *in);
+void check_deadline(const struct check_input *in, struct findings *f);
 void check_ssh_tunnel(const struct check_input *in, struct findings *f);
 void check_tls_certs(const struct check_input *in, struct findings *f);
 void check_tls_unchecked(const struct check_input *in, struct findings *f);

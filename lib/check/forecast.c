@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is measured for a forecast, put together. */
-#include "check/check.h"
+#include "check/checks.h"
 
-/* What the images that are copied hold. */
-static uint64_t disk_bytes(const struct images *im)
+uint64_t images_bytes(const struct images *im)
 {
 	uint64_t bytes = 0;
 
@@ -42,16 +41,16 @@ static char *why_not(const struct check_input *in)
 	return NULL;
 }
 
-void check_forecast(struct host *src, const struct check_input *in, const struct converge_policy *policy,
-		    unsigned bandwidth_mib, struct guest_forecast *out)
+void check_forecast(struct host *src, struct check_input *in)
 {
 	struct err err auto_err = ERR_INIT;
+	struct guest_forecast *out = &in->forecast;
 	uint64_t more_ms;
 
 	*out = (struct guest_forecast) { .input = { .memory = in->domain->memory_kib << 10,
-						    .disks = disk_bytes(&in->images),
-						    .bps = capped(in->connection.bps, bandwidth_mib),
-						    .policy = policy } };
+						    .disks = images_bytes(&in->images),
+						    .bps = capped(in->connection.bps, in->bandwidth_mib),
+						    .policy = in->policy } };
 	out->unknown = why_not(in);
 	if (!out->unknown && add_point(src, in, 1, &out->input, &err) < 0)
 		out->unknown = xstrdup(err.msg);

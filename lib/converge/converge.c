@@ -197,6 +197,17 @@ static bool cap_lowered(struct converge *c, const struct converge_policy *p, str
 }
 
 /*
+ * What the next pass will leave, in percent of what this one has, by what was measured before the migration: no less
+ * than that, as memory that is changed again and again counts once, so that less time changes more than its part.
+ */
+static uint64_t percent_by_measure(const struct converge *c, const struct converge_reading *r)
+{
+	uint64_t ms = c->needed_ms < r->before_ms ? c->needed_ms : r->before_ms;
+
+	return r->before_ms ? percent(r->before_bytes / r->before_ms * ms, c->left) : 0;
+}
+
+/*
  * How much the guest changes of what is sent, in percent: by what the passes leave, and by QEMU's own measure, which is
  * that of the last second or more. Short passes are added up: one alone tells nothing to who reads ten times a second.
  */
@@ -204,7 +215,7 @@ static void note_ratio(struct converge *c, const struct converge_reading *r, uin
 {
 	/* A pass ends when what remains fits into the limit: so much of what is left now was left before. */
 	uint64_t changed = c->needed_ms > c->limit_ms ? c->needed_ms - c->limit_ms : 0;
-	uint64_t by_rate = percent(r->dirty_bps, r->bps);
+	uint64_t by_rate = percent(r->dirty_bps, r->bps), by_measure;
 
 	c->sum_changed_ms += changed > UINT64_MAX / 1000 / passes ? UINT64_MAX / 1000 : changed * passes;
 	c->sum_passes += passes;
@@ -216,6 +227,9 @@ static void note_ratio(struct converge *c, const struct converge_reading *r, uin
 			c->falls_to = FALLING_PERCENT;
 		c->sum_changed_ms = c->sum_took_ms = c->sum_passes = 0;
 	}
+	/* After the first pass there is nothing else yet to tell memory that is changed again and again. */
+	by_measure = r->iteration == 2 ? percent_by_measure(c, r) : 0;
+	by_rate = by_measure > by_rate ? by_measure : by_rate;
 	if (by_rate > c->falls_to) {
 		c->falls_to = by_rate;
 		c->sure = true;

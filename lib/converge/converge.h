@@ -72,6 +72,8 @@ struct converge_reading {
 	uint64_t dirty_bps; /* changed by the guest; 0: none, or not known yet */
 	int throttle;       /* percent */
 	bool postcopy;      /* switched already */
+	uint64_t before_ms,
+		before_bytes; /* before it began: so much different memory was changed in that time; 0: not known */
 };
 
 enum converge_do {

@@ -94,8 +94,9 @@ static int run_checks(struct migration *m, struct err *err)
 	m->facts.src_name = host_name(m->src);
 	m->facts.dst_name = host_name(m->dst);
 	m->facts.also_incoming_kib = m->also_incoming_kib;
-	m->facts.forecast = m->opt->dry_run && m->opt->forecast;
 	m->facts.wire = move_wire(m->opt);
+	move_policy(m->opt, &m->policy);
+	foresight_begin(m);
 	begin_disks(m);
 	check_collect(m->src, m->dst, &m->facts);
 	if (interrupt_pending()) /* what was cut off reads as unknown; that is no finding */
@@ -237,7 +238,6 @@ static int choose_move(struct migration *m, struct err *err)
 {
 	const struct connection_proof *c = &m->facts.connection;
 
-	move_policy(m->opt, &m->policy);
 	m->record.max_downtime_ms = m->policy.cap_ms;
 	m->move = (struct guest_move) {
 		.peer2peer = m->opt->peer2peer && c->peer == FACT_YES,
@@ -252,15 +252,6 @@ static int choose_move(struct migration *m, struct err *err)
 	choose_disks(m);
 	choose_transport(m);
 	return choose_paths(m, err);
-}
-
-static void show_forecast(struct migration *m)
-{
-	struct guest_forecast f;
-
-	check_forecast(m->src, &m->facts, &m->policy, m->opt->bandwidth_mib, &f);
-	m->report->ops->forecast(m->report, &f);
-	guest_forecast_clear(&f);
 }
 
 static void note_postcopy(struct migration *m)
@@ -286,8 +277,8 @@ int begin_run(struct migration *m, struct err *err)
 	if (run_checks(m, err) < 0 || choose_move(m, err) < 0)
 		return -1;
 	plan_make(m);
-	if (m->facts.forecast)
-		show_forecast(m);
+	if (m->facts.want_forecast)
+		foresight_tell(m, &m->facts.forecast);
 	for (size_t i = 0; m->opt->dry_run && i < m->plan.n; i++)
 		migration_note(m, "plan: %s", m->plan.v[i]);
 	if (m->move.postcopy && !m->opt->dry_run)

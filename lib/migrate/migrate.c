@@ -228,6 +228,7 @@ enum status migrate_walk(struct migration *m, const struct phase phases[], size_
 	m->report->guest = m->guest;
 	entered = forward(m, phases, n, err);
 	tunnel_close(m);
+	foresight_end(m);
 	if (!m->moved)
 		backward(m, phases, entered); /* also after a dry run: begin's lease goes */
 	else
@@ -251,6 +252,7 @@ enum status migrate_guest(struct migration *m, struct err *err)
 
 void migration_clear(struct migration *m)
 {
+	foresight_end(m);
 	host_hold_end(m->lease);
 	migration_record_clear(&m->record);
 	check_input_clear(&m->facts);

@@ -94,7 +94,9 @@ struct migration {
 	struct guest_move move;
 	struct converge_policy policy;
 	bool was_running;
-	struct strv plan; /* one line for each object to be touched */
+	struct task *measuring;                  /* the guest, for a forecast (foresight.c) */
+	const struct guest_measure *measurement; /* its result; the task's */
+	struct strv plan;                        /* one line for each object to be touched */
 	/* prepare */
 	struct digest_cache digests;
 	struct made *made; /* in the order it was made */
@@ -194,6 +196,14 @@ int migration_keep_lease(struct migration *m, struct err *err);
 char *migration_lease_text(const struct migration *m);
 /* Fills m->plan from what begin found. */
 void plan_make(struct migration *m);
+/*
+ * The forecast (foresight.c). begin: what is to be measured by the checks is said in m->facts, and what is measured
+ * beside them is begun; tell: to the report and into the journal; end: waits for what is still measured, some seconds
+ * at most.
+ */
+void foresight_begin(struct migration *m);
+void foresight_tell(struct migration *m, const struct guest_forecast *f);
+void foresight_end(struct migration *m);
 /* What it would mean if something failed in post-copy, for people; caller frees. */
 char *plan_postcopy_risk(const struct migration *m);
 /* What was decided under way, and why: to the report and into the journal. value: of "max-downtime", ms; else 0. */

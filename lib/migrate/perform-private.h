@@ -47,6 +47,10 @@ void stuck_cut(struct watch *w);
 /* Has the source's QEMU been gone for so long that libvirt will not tell? */
 bool stuck_ended(struct watch *w);
 
+/* Makes and tells the forecast once the guest is measured and the migration's rate known, bytes/s (foresight.c). */
+void foresight_poll(struct migration *m, uint64_t bps);
+/* How much memory the guest changed in how long a time before; NULL: not known. */
+const struct forecast_point *foresight_point(const struct migration *m);
 /* One call of libvirt's, watched to its end: m->move says which. 0: m->claim has its answer. */
 int perform_call(struct migration *m, struct err *err);
 /* What both hosts show of the guest now; -1: one of them cannot be asked (rescue.c). */

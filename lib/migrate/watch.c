@@ -111,9 +111,12 @@ static void note_movement(struct watch *w, const struct job_stats *s, int64_t no
 /* QEMU's own idea of the rate is good enough while ours is too young. */
 static struct converge_reading reading(const struct watch *w, const struct progress *p)
 {
+	const struct forecast_point *before = foresight_point(w->m);
 	const struct job_stats *s = &p->stats;
 
 	return (struct converge_reading) {
+		.before_ms = before ? before->ms : 0,
+		.before_bytes = before ? before->bytes : 0,
 		.at_ms = p->elapsed_ms,
 		.iteration = s->mem_total ? p->iteration : 0,
 		.remaining = s->mem_remaining,
@@ -151,6 +154,7 @@ void watch_read(struct watch *w)
 		widen(w, &s);
 		meter_read(&w->meter, &s, now, &p);
 		keep_sample(w, &p);
+		foresight_poll(m, p.bps);
 		draw(w, &p);
 		r = reading(w, &p);
 	}

@@ -153,16 +153,9 @@ static void human_decision(struct report *r, const char *action, uint64_t value,
 static void human_forecast(struct report *r, const struct guest_forecast *f)
 {
 	auto_free char *line = str_printf("forecast: %s", f->text);
-	auto_free char *total = str_duration(f->forecast.total_low_ms), *late = NULL;
-	uint64_t timeout = f->input.policy->timeout_ms;
 
-	if (r->quiet)
-		return;
-	say(r, r->diag, "", "", line);
-	if (!timeout || !f->forecast.total_low_ms || timeout >= f->forecast.total_low_ms)
-		return;
-	late = str_printf("forecast: the deadline comes before its end: it takes %s at least", total);
-	say(r, r->diag, YELLOW, "", late);
+	if (!r->quiet)
+		say(r, r->diag, "", "", line);
 }
 
 static void human_note(struct report *r, const char *text)

@@ -24,6 +24,8 @@ static void keep(struct meter *m, int64_t at_ms, uint64_t done)
 {
 	if (m->n && (at_ms <= reading(m, 0)->at_ms || done < reading(m, 0)->processed))
 		m->n = 0; /* another job, or a host whose clock was set: begin anew */
+	if (!done)
+		m->n = 0; /* libvirt and QEMU are still at their greetings */
 	m->readings[m->next] = (struct meter_reading) { at_ms, done };
 	m->next = (m->next + 1) % METER_READINGS;
 	if (m->n < METER_READINGS)

@@ -765,6 +765,16 @@ TWIST(t_ssh_login)
 TWIST(t_ssh_socket) { t_ssh_login(x); x->in.tunnel.side = SIDE_DESTINATION; }
 TWIST(t_ssh_unknown) { t_ssh_login(x); x->in.tunnel.works = FACT_UNKNOWN; }
 
+static const struct converge_policy ten_seconds = { .timeout_ms = 10000 };
+TWIST(t_deadline)
+{
+	x->in.policy = &ten_seconds;
+	x->in.forecast.forecast =
+		(struct forecast) { .converges = FORECAST_YES, .total_low_ms = 10001, .total_high_ms = 15000 };
+}
+TWIST(t_deadline_later) { t_deadline(x); x->in.forecast.forecast.total_low_ms = 10000; }
+TWIST(t_deadline_unclear) { t_deadline(x); x->in.forecast.forecast.converges = FORECAST_UNCLEAR; }
+
 TWIST(t_postcopy)
 {
 	x->in.wire.postcopy = true;
@@ -1078,6 +1088,9 @@ static const struct one {
 	{ t_parallel_postcopy, "E-TRANSPORT", F, NOBODY, "transport tcp, 4 parallel connections, post-copy",
 	  "QEMU 10.1", "" },
 	{ t_parallel_postcopy_new, NULL, F, SRC, "", "", "" },
+	{ t_deadline, "W-DEADLINE", W, NOBODY, "deadline", "it takes 10.0 s to 15.0 s", "after 10.0 s" },
+	{ t_deadline_later, NULL, F, SRC, "", "", "" },
+	{ t_deadline_unclear, NULL, F, SRC, "", "", "" },
 	{ t_postcopy, "E-POSTCOPY", F, DST, "post-copy", "cannot do it", "userfaultfd not available" },
 	{ t_postcopy_unknown, "E-POSTCOPY", U, DST, "post-copy", "cannot be told", "userfaultfd" },
 	{ t_postcopy_unwanted, NULL, F, SRC, "", "", "" },
