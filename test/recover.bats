@@ -13,10 +13,18 @@ killed_under_way() {	# ARGUMENT…: of vmmig live
 
 @test "killed under way: taken over, watched, and brought to its end" {
 	make_guest g1 --autostart
-	killed_under_way --bandwidth 12
-	run_json recover g1
+	killed_under_way --bandwidth 4
+	# nobody is there to be asked; whoever takes it over can be
+	run_vmmig tune g1 --bandwidth 24
+	assert_exit 1
+	assert_says E-TOO-LATE
+	assert_says "vmmig recover g1"
+	start_vmmig b --json recover g1
+	wait_until 30 grep -q '"event":"progress"' "$BATS_TEST_TMPDIR/b.out"
+	run_vmmig tune g1 --bandwidth 24
 	assert_exit 0
-	json 'any(.[]; .event == "progress")'
+	finish b 90
+	assert_exit 0
 	json 'last | .event == "result" and .status == "completed" and .exit == 0'
 	assert_at beta g1
 	[ "$(on_virsh beta dominfo --domain g1 | awk '$1 == "Autostart:" {print $2}')" = enable ]
