@@ -120,7 +120,7 @@ extern const struct argp_option options_common[];
 #define PLACE_OPTIONS                                                                                                 \
 	{ "from", OPT_FROM, "HOST", 0, "the source; without it the guest is looked for on the configured hosts", 0 }, \
 		{ "to", OPT_TO, "HOST", 0, "the destination: a configured name, or [user@]address[:port]", 0 },       \
-		{ "no-forecast", OPT_NO_FORECAST, NULL, 0, "do not measure guest and link for a forecast", 0 },    \
+		{ "no-forecast", OPT_NO_FORECAST, NULL, 0, "do not measure guest and link for a forecast", 0 },       \
 	{                                                                                                             \
 		"skip-check", OPT_SKIP_CHECK, "ID", 0,                                                                \
 			"let findings of this check not refuse; may be given more than once", 0                       \

@@ -26,6 +26,21 @@ as_before() {
 	assert_silent_on "active"
 }
 
+in_begin() { [ "$(journal "SELECT count(*) FROM migration WHERE phase = 'begin' AND ended_ms = 0")" = 1 ]; }
+
+@test "in begin, while the guest and the link are measured for the forecast" {
+	make_guest g1
+	start_vmmig a --json live g1 --from alpha --to beta --timeout 1000
+	wait_until 20 in_begin
+	run_vmmig cancel g1
+	assert_exit 0
+	finish a 30
+	assert_exit 5
+	[ "$(result .error.id)" = E-CANCELLED ]
+	json 'all(.[]; .phase != "perform")'
+	as_before
+}
+
 @test "while disks are copied" {
 	make_guest g1 --storage local --data 1 --data-size 64
 	start_vmmig a --json block g1 --from alpha --to beta --bandwidth 2

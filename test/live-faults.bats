@@ -338,6 +338,21 @@ control_address() {
 	assert_disk_ok g1
 }
 
+@test "the network between the hosts is cut for 5 s: it goes on by itself" {
+	make_guest g1
+	start_vmmig a --json live g1 --from alpha --to beta --bandwidth 24 --max-downtime 2000
+	under_way a g1
+	later mend_network
+	cut_network
+	sleep 5
+	mend_network
+	finish a 120
+	assert_exit 0
+	assert_at beta g1
+	assert_nothing_left
+	assert_disk_ok g1
+}
+
 @test "the destination goes off under way, and comes back: the guest goes on at the source" {
 	make_guest g1
 	slow_move a

@@ -89,9 +89,6 @@ limit_is() { [ "$(limit_of alpha g1)" = "$1" ]; }
 	assert_disk_ok g1
 }
 
-cut_network() { on alpha ip route add blackhole "$(address_of beta)/32"; }
-mend_network() { on alpha ip route del blackhole "$(address_of beta)/32"; }
-
 in_postcopy() {	# g1's memory is on both hosts
 	fault rate alpha 60mbit
 	make_guest g1 --memory 96 --dirty 24
