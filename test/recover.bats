@@ -51,7 +51,6 @@ limit_is() { [ "$(limit_of alpha g1)" = "$1" ]; }
 	make_guest g1 --dirty 16
 	on_virsh alpha migrate-setmaxdowntime g1 411
 	killed_under_way --bandwidth 24 --max-downtime 100
-	limit_is 25
 	start_vmmig b --json recover g1
 	# it needs more, and gets what is left of 100 ms without the switch itself
 	wait_until 60 limit_is 80
@@ -91,7 +90,7 @@ limit_is() { [ "$(limit_of alpha g1)" = "$1" ]; }
 
 in_postcopy() {	# g1's memory is on both hosts
 	fault rate alpha 60mbit
-	make_guest g1 --memory 96 --dirty 24
+	make_guest g1 --memory 96 --dirty 40
 	start_vmmig a --json live g1 --from alpha --to beta --policy must-finish
 	wait_until 60 grep -q '"postcopy":true' "$BATS_TEST_TMPDIR/a.out"
 }

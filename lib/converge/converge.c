@@ -9,17 +9,18 @@ enum {
 	FIRST_PART = 4,    /* a quarter of the cap: two more passes of a guest that changes half of what is sent */
 	FIRST_MIN_MS = 20, /* less than this no guest notices */
 	ROOM_PART = 5,
-	ROOM_MAX_MS = 100,    /* of the cap, for what the limit does not count: devices, and the switch itself */
-	MARGIN_PERCENT = 120, /* QEMU's own idea of the rate is that of the last 100 ms, and varies */
-	WORTH_PERCENT = 3,    /* of the time it has taken: what a smaller downtime may cost */
-	FALLING_PERCENT = 90, /* each pass leaves less than this much of the one before: it converges */
-	BETTER_PERCENT = 96,  /* of the best: less than that is an improvement (KubeVirt's stall detector: 4 %) */
-	MOMENT_PERCENT = 110, /* of the best: a good moment */
-	MOMENT_PASSES = 2,    /* and for so many passes it is waited for */
-	SPARSE_MS = 1000,     /* readings so far apart tell nothing about what was between them */
-	PASS_TELLS_MS = 200,  /* two readings */
-	PASSES_STUCK = 5,     /* in that time: what is left is hardly more than the limit, and does not fall */
-	PASS_SURE_MS = 1000,  /* ten: enough for what cannot be taken back */
+	ROOM_MAX_MS = 100,      /* of the cap, for what the limit does not count: devices, and the switch itself */
+	MARGIN_PERCENT = 120,   /* QEMU's own idea of the rate is that of the last 100 ms, and varies */
+	WORTH_PERCENT = 3,      /* of the time it has taken: what a smaller downtime may cost */
+	FALLING_PERCENT = 90,   /* each pass leaves less than this much of the one before: it converges */
+	BETTER_PERCENT = 96,    /* of the best: less than that is an improvement (KubeVirt's stall detector: 4 %) */
+	MOMENT_PERCENT = 110,   /* of the best: a good moment */
+	MOMENT_PASSES = 2,      /* and for so many passes it is waited for */
+	SPARSE_MS = 1000,       /* readings so far apart tell nothing about what was between them */
+	PASS_TELLS_MS = 200,    /* two readings */
+	PASSES_STUCK = 5,       /* in that time: what is left is hardly more than the limit, and does not fall */
+	PASS_SURE_MS = 1000,    /* ten: enough for what cannot be taken back */
+	MEASURE_MIN = 16 << 20, /* bytes: QEMU samples one page of 2 MiB, and fewer than eight tell little */
 };
 
 static const char *const preset_names[] = {
@@ -204,7 +205,9 @@ static uint64_t percent_by_measure(const struct converge *c, const struct conver
 {
 	uint64_t ms = c->needed_ms < r->before_ms ? c->needed_ms : r->before_ms;
 
-	return r->before_ms ? percent(r->before_bytes / r->before_ms * ms, c->left) : 0;
+	if (!r->before_ms || r->before_bytes < MEASURE_MIN)
+		return 0;
+	return percent(r->before_bytes / r->before_ms * ms, c->left);
 }
 
 /*

@@ -50,7 +50,8 @@ static int read_rate(virConnectPtr conn, virDomainPtr dom, long long *mib_s, str
 	int status = -1, rc = 0;
 
 	(void)conn;
-	if (virDomainListGetStats(doms, VIR_DOMAIN_STATS_DIRTYRATE, &v, 0) < 0)
+	/* a domain that is busy, as with its migration, is asked again */
+	if (virDomainListGetStats(doms, VIR_DOMAIN_STATS_DIRTYRATE, &v, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) < 0)
 		return libvirt_error(err, E_LIBVIRT, "read the dirty rate");
 	if (v && v[0] && virTypedParamsGetInt(v[0]->params, v[0]->nparams, "dirtyrate.calc_status", &status) == 1 &&
 	    status == VIR_DOMAIN_DIRTYRATE_MEASURED)
