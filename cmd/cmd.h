@@ -230,7 +230,10 @@ int detach(struct app *app, enum status *status, struct err *err);
  * (and not undecided). The caller clears r.
  */
 int under_way_find(struct app *app, const char *word, struct migration_record *r, struct err *err);
-/* Its two hosts, open. -1: one of them is not to be had. */
+/* Its two hosts, open, or errs says why not. -1: one is not in the configuration, and hosts stay as they are. */
+int under_way_hosts(struct app *app, const struct migration_record *r, struct host *hosts[2], struct err errs[2],
+		    struct err *err);
+/* The same, where both are needed. -1: one of them is not to be had. */
 int under_way_open(struct app *app, const struct migration_record *r, struct host *hosts[2], struct err *err);
 /*
  * Takes it over: nobody else has it. *r is then as it ended. cancel: it is stopped.

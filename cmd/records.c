@@ -5,6 +5,30 @@
 
 #include "base/clock.h"
 
+static int newest_of(struct app *app, const char *guest, struct migration_record *r, struct err *err)
+{
+	struct migration_record *v = NULL;
+	size_t n = 0;
+
+	if (journal_list(app->journal, guest, false, 1, &v, &n, err) < 0)
+		return -1;
+	if (!n) {
+		free(v);
+		err_set(err, E_GUEST_UNKNOWN, 0, "the journal knows no guest and no migration \"%s\"", guest);
+		return err_hint(err, "where a guest is now: vmmig list");
+	}
+	*r = v[0];
+	free(v);
+	return 0;
+}
+
+int record_find(struct app *app, const char *word, struct migration_record *r, struct err *err)
+{
+	int rc = journal_find(app->journal, word, r, err);
+
+	return rc == 1 ? newest_of(app, word, r, err) : rc;
+}
+
 char *record_process(const struct migration_record *r)
 {
 	int alive;

@@ -5,6 +5,8 @@
 
 #include "cmd.h"
 
+/* The one a word means: by its ID, or the newest of a guest (E_GUEST_UNKNOWN). The caller clears r. */
+int record_find(struct app *app, const char *word, struct migration_record *r, struct err *err);
 void record_show(struct app *app, const struct migration_record *r);
 /* Its effects and events, after record_show(). */
 int record_show_details(struct app *app, const struct migration_record *r, struct err *err);

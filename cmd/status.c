@@ -134,37 +134,37 @@ static int watch(struct app *app, struct migration_record *r, struct err *err)
 	return rc ? -1 : 0;
 }
 
+/* Those that do not answer are told as unknown. */
+static void look_at_both(struct app *app, const struct migration_record *r, struct host *hosts[2], struct err errs[2],
+			 enum status *status)
+{
+	struct guest_look looks[2] = { { 0 }, { 0 } };
+
+	for (int i = 0; i < 2; i++) {
+		look_at(app, r, hosts[i], &errs[i], &looks[i]);
+		*status = status_worst(*status, errs[i].id ? errs[i].status : STATUS_OK);
+	}
+	if (!r->ended_ms && looks[0].job == GUEST_JOB_MIGRATION_OUT)
+		show_job(app, r, hosts[0]);
+	/* One that was decided has its own; since then the guest may have gone anywhere. */
+	if (!r->ended_ms || r->exit_status == STATUS_UNDECIDED)
+		say_verdict(app, r, &looks[0], &looks[1]);
+	for (int i = 0; i < 2; i++)
+		guest_look_clear(&looks[i]);
+}
+
 static enum status look_hosts(struct app *app, const struct migration_record *r, struct err *err)
 {
-	struct host_spec *from = config_host(app->config, r->from, err), *to = config_host(app->config, r->to, err);
 	struct err errs[2] = { ERR_INIT, ERR_INIT };
-	struct guest_look looks[2] = { { 0 }, { 0 } };
+	struct host *hosts[2] = { NULL, NULL };
 	enum status status = STATUS_OK;
-	struct host *hosts[2];
 
-	if (from && to) {
-		hosts[0] = host_new(from);
-		hosts[1] = host_new(to);
-		host_set_side(hosts[0], SIDE_SOURCE);
-		host_set_side(hosts[1], SIDE_DESTINATION);
-		hosts_open(hosts, 2, errs);
-		for (int i = 0; i < 2; i++) {
-			look_at(app, r, hosts[i], &errs[i], &looks[i]);
-			status = status_worst(status, errs[i].id ? errs[i].status : STATUS_OK);
-			err_clear(&errs[i]);
-		}
-		if (!r->ended_ms && looks[0].job == GUEST_JOB_MIGRATION_OUT)
-			show_job(app, r, hosts[0]);
-		/* One that was decided has its own; since then the guest may have gone anywhere. */
-		if (!r->ended_ms || r->exit_status == STATUS_UNDECIDED)
-			say_verdict(app, r, &looks[0], &looks[1]);
-		for (int i = 0; i < 2; i++) {
-			guest_look_clear(&looks[i]);
-			host_free(hosts[i]);
-		}
+	if (under_way_hosts(app, r, hosts, errs, err) == 0)
+		look_at_both(app, r, hosts, errs, &status);
+	for (int i = 0; i < 2; i++) {
+		err_clear(&errs[i]);
+		host_free(hosts[i]);
 	}
-	host_spec_free(from);
-	host_spec_free(to);
 	return err->id ? err->status : status;
 }
 
@@ -174,26 +174,6 @@ static enum status show(struct app *app, const struct migration_record *r, bool 
 	if (details && record_show_details(app, r, err) < 0)
 		return err->status;
 	return look_hosts(app, r, err);
-}
-
-static int one_record(struct app *app, const char *word, struct migration_record *r, struct err *err)
-{
-	struct migration_record *v = NULL;
-	size_t n = 0;
-	int rc = journal_find(app->journal, word, r, err);
-
-	if (rc <= 0)
-		return rc;
-	if (journal_list(app->journal, word, false, 1, &v, &n, err) < 0)
-		return -1;
-	if (n) {
-		*r = v[0];
-		free(v);
-		return 0;
-	}
-	free(v);
-	err_set(err, E_GUEST_UNKNOWN, 0, "the journal knows no guest and no migration \"%s\"", word);
-	return err_hint(err, "where a guest is now: vmmig list");
 }
 
 static enum status show_unfinished(struct app *app, struct err *err)
@@ -228,7 +208,7 @@ static enum status run(struct app *app, struct err *err)
 	}
 	if (!app->opt.words.n)
 		return show_unfinished(app, err);
-	if (one_record(app, app->opt.words.v[0], &r, err) < 0)
+	if (record_find(app, app->opt.words.v[0], &r, err) < 0)
 		return err->status;
 	if (app->opt.watch && watch(app, &r, err) < 0) {
 		migration_record_clear(&r);

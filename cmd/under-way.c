@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Migrations that are under way, or whose vmmig is gone: what cancel, tune and recover have in common. */
-#include "cmd.h"
-
-static int newest_of(struct app *app, const char *guest, struct migration_record *r, struct err *err)
-{
-	struct migration_record *v = NULL;
-	size_t n = 0;
-
-	if (journal_list(app->journal, guest, false, 1, &v, &n, err) < 0)
-		return -1;
-	if (!n) {
-		free(v);
-		err_set(err, E_GUEST_UNKNOWN, 0, "the journal knows no guest and no migration \"%s\"", guest);
-		return err_hint(err, "where a guest is now: vmmig list");
-	}
-	*r = v[0];
-	free(v);
-	return 0;
-}
+#include "records.h"
 
 int under_way_find(struct app *app, const char *word, struct migration_record *r, struct err *err)
 {
-	int rc = journal_find(app->journal, word, r, err);
-
-	if (rc < 0 || (rc == 1 && newest_of(app, word, r, err) < 0))
+	if (record_find(app, word, r, err) < 0)
 		return -1;
 	if (!r->ended_ms || r->exit_status == STATUS_UNDECIDED)
 		return 0;
@@ -32,10 +13,10 @@ int under_way_find(struct app *app, const char *word, struct migration_record *r
 	return err_hint(err, "what it did: vmmig history %s", r->id);
 }
 
-int under_way_open(struct app *app, const struct migration_record *r, struct host *hosts[2], struct err *err)
+int under_way_hosts(struct app *app, const struct migration_record *r, struct host *hosts[2], struct err errs[2],
+		    struct err *err)
 {
 	struct host_spec *from = config_host(app->config, r->from, err), *to = config_host(app->config, r->to, err);
-	struct err errs[2] = { ERR_INIT, ERR_INIT };
 
 	if (from && to) {
 		hosts[0] = host_new(from);
@@ -43,14 +24,23 @@ int under_way_open(struct app *app, const struct migration_record *r, struct hos
 		host_set_side(hosts[0], SIDE_SOURCE);
 		host_set_side(hosts[1], SIDE_DESTINATION);
 		hosts_open(hosts, 2, errs);
-		for (int i = 0; i < 2; i++) {
-			if (errs[i].id && !err->id)
-				err_move(err, &errs[i]);
-			err_clear(&errs[i]);
-		}
 	}
 	host_spec_free(from);
 	host_spec_free(to);
+	return err->id ? -1 : 0;
+}
+
+int under_way_open(struct app *app, const struct migration_record *r, struct host *hosts[2], struct err *err)
+{
+	struct err errs[2] = { ERR_INIT, ERR_INIT };
+
+	if (under_way_hosts(app, r, hosts, errs, err) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		if (errs[i].id && !err->id)
+			err_move(err, &errs[i]);
+		err_clear(&errs[i]);
+	}
 	return err->id ? -1 : 0;
 }
 

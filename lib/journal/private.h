@@ -33,6 +33,17 @@ int journal_step(struct journal *j, sqlite3_stmt *s, struct err *err);
  */
 int journal_change_one(struct journal *j, sqlite3_stmt *s, const char *what, int64_t *value, struct err *err);
 
+/*
+ * All rows of a statement whose one parameter is a migration's ID; read fills one, which is zero, of size bytes. After
+ * -1, too, what is in out is the caller's to free.
+ */
+struct journal_rows {
+	void *v;
+	size_t n;
+};
+int journal_rows(struct journal *j, const char *sql, const char *migration, size_t size,
+		 void (*read)(sqlite3_stmt *s, void *row), struct journal_rows *out, struct err *err);
+
 void journal_bind_text(sqlite3_stmt *s, int i, const char *text);
 char *journal_column_text(sqlite3_stmt *s, int i); /* caller frees; NULL for NULL */
 

@@ -111,33 +111,30 @@ int journal_find(struct journal *j, const char *id, struct migration_record *out
 	return 0;
 }
 
+static void read_effect(sqlite3_stmt *s, void *row)
+{
+	*(struct effect_record *)row = (struct effect_record) {
+		.seq = sqlite3_column_int64(s, 0),
+		.at_ms = sqlite3_column_int64(s, 1),
+		.host = journal_column_text(s, 2),
+		.kind = journal_column_text(s, 3),
+		.object = journal_column_text(s, 4),
+		.result = journal_column_text(s, 5),
+	};
+}
+
 int journal_effects(struct journal *j, const char *migration, struct effect_record **out, size_t *n, struct err *err)
 {
 	static const char sql[] = "SELECT seq, at_ms, host, kind, object, result FROM effect WHERE migration = ?1"
 				  " ORDER BY seq";
-	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
-	struct effect_record *v = NULL;
-	size_t count = 0;
-	int rc;
+	struct journal_rows r;
 
-	if (!s)
-		return -1;
-	journal_bind_text(s, 1, migration);
-	while ((rc = journal_step(j, s, err)) > 0)
-		*ARRAY_ADD(v, count) = (struct effect_record) {
-			.seq = sqlite3_column_int64(s, 0),
-			.at_ms = sqlite3_column_int64(s, 1),
-			.host = journal_column_text(s, 2),
-			.kind = journal_column_text(s, 3),
-			.object = journal_column_text(s, 4),
-			.result = journal_column_text(s, 5),
-		};
-	if (rc < 0) {
-		journal_effects_free(v, count);
+	if (journal_rows(j, sql, migration, sizeof(**out), read_effect, &r, err) < 0) {
+		journal_effects_free(r.v, r.n);
 		return -1;
 	}
-	*out = v;
-	*n = count;
+	*out = r.v;
+	*n = r.n;
 	return 0;
 }
 
@@ -152,28 +149,25 @@ void journal_effects_free(struct effect_record *v, size_t n)
 	free(v);
 }
 
+static void read_event(sqlite3_stmt *s, void *row)
+{
+	*(struct event_record *)row = (struct event_record) {
+		.at_ms = sqlite3_column_int64(s, 0),
+		.text = journal_column_text(s, 1),
+	};
+}
+
 int journal_events(struct journal *j, const char *migration, struct event_record **out, size_t *n, struct err *err)
 {
-	auto_stmt sqlite3_stmt *s =
-		journal_prepare(j, "SELECT at_ms, text FROM event WHERE migration = ?1 ORDER BY seq", err);
-	struct event_record *v = NULL;
-	size_t count = 0;
-	int rc;
+	static const char sql[] = "SELECT at_ms, text FROM event WHERE migration = ?1 ORDER BY seq";
+	struct journal_rows r;
 
-	if (!s)
-		return -1;
-	journal_bind_text(s, 1, migration);
-	while ((rc = journal_step(j, s, err)) > 0)
-		*ARRAY_ADD(v, count) = (struct event_record) {
-			.at_ms = sqlite3_column_int64(s, 0),
-			.text = journal_column_text(s, 1),
-		};
-	if (rc < 0) {
-		journal_events_free(v, count);
+	if (journal_rows(j, sql, migration, sizeof(**out), read_event, &r, err) < 0) {
+		journal_events_free(r.v, r.n);
 		return -1;
 	}
-	*out = v;
-	*n = count;
+	*out = r.v;
+	*n = r.n;
 	return 0;
 }
 

@@ -20,31 +20,28 @@ int journal_request(struct journal *j, const char *migration, const char *kind, 
 	return journal_change_one(j, s, "place for requests", seq, err);
 }
 
+static void read_request(sqlite3_stmt *s, void *row)
+{
+	*(struct request_record *)row = (struct request_record) {
+		.seq = sqlite3_column_int64(s, 0),
+		.at_ms = sqlite3_column_int64(s, 1),
+		.kind = journal_column_text(s, 2),
+		.value = (uint64_t)sqlite3_column_int64(s, 3),
+	};
+}
+
 int journal_requests(struct journal *j, const char *migration, struct request_record **out, size_t *n, struct err *err)
 {
 	static const char sql[] =
 		"SELECT seq, at_ms, kind, value FROM request WHERE migration = ?1 AND answer IS NULL ORDER BY seq";
-	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
-	struct request_record *v = NULL;
-	size_t count = 0;
-	int rc;
+	struct journal_rows r;
 
-	if (!s)
-		return -1;
-	journal_bind_text(s, 1, migration);
-	while ((rc = journal_step(j, s, err)) > 0)
-		*ARRAY_ADD(v, count) = (struct request_record) {
-			.seq = sqlite3_column_int64(s, 0),
-			.at_ms = sqlite3_column_int64(s, 1),
-			.kind = journal_column_text(s, 2),
-			.value = (uint64_t)sqlite3_column_int64(s, 3),
-		};
-	if (rc < 0) {
-		journal_requests_free(v, count);
+	if (journal_rows(j, sql, migration, sizeof(**out), read_request, &r, err) < 0) {
+		journal_requests_free(r.v, r.n);
 		return -1;
 	}
-	*out = v;
-	*n = count;
+	*out = r.v;
+	*n = r.n;
 	return 0;
 }
 

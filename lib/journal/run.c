@@ -67,40 +67,37 @@ int journal_samples_add(struct journal *j, const char *migration, const struct s
 	return rc;
 }
 
+static void read_sample(sqlite3_stmt *s, void *row)
+{
+	*(struct sample_record *)row = (struct sample_record) {
+		.at_ms = sqlite3_column_int64(s, 0),
+		.iteration = (uint64_t)sqlite3_column_int64(s, 1),
+		.memory_remaining = (uint64_t)sqlite3_column_int64(s, 2),
+		.memory_processed = (uint64_t)sqlite3_column_int64(s, 3),
+		.disk_remaining = (uint64_t)sqlite3_column_int64(s, 4),
+		.disk_processed = (uint64_t)sqlite3_column_int64(s, 5),
+		.bps = (uint64_t)sqlite3_column_int64(s, 6),
+		.dirty_bps = (uint64_t)sqlite3_column_int64(s, 7),
+		.max_downtime_ms = (uint64_t)sqlite3_column_int64(s, 8),
+		.throttle = sqlite3_column_int(s, 9),
+		.postcopy = sqlite3_column_int(s, 10) != 0,
+	};
+}
+
 int journal_samples(struct journal *j, const char *migration, struct sample_record **out, size_t *n, struct err *err)
 {
 	static const char sql[] =
 		"SELECT at_ms, iteration, memory_remaining, memory_processed, disk_remaining, disk_processed,"
 		" bytes_per_s, dirty_bytes_per_s, max_downtime_ms, throttle, postcopy FROM sample WHERE migration = ?1"
 		" ORDER BY at_ms, rowid";
-	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
-	struct sample_record *v = NULL;
-	size_t count = 0;
-	int rc;
+	struct journal_rows r;
 
-	if (!s)
-		return -1;
-	journal_bind_text(s, 1, migration);
-	while ((rc = journal_step(j, s, err)) > 0)
-		*ARRAY_ADD(v, count) = (struct sample_record) {
-			.at_ms = sqlite3_column_int64(s, 0),
-			.iteration = (uint64_t)sqlite3_column_int64(s, 1),
-			.memory_remaining = (uint64_t)sqlite3_column_int64(s, 2),
-			.memory_processed = (uint64_t)sqlite3_column_int64(s, 3),
-			.disk_remaining = (uint64_t)sqlite3_column_int64(s, 4),
-			.disk_processed = (uint64_t)sqlite3_column_int64(s, 5),
-			.bps = (uint64_t)sqlite3_column_int64(s, 6),
-			.dirty_bps = (uint64_t)sqlite3_column_int64(s, 7),
-			.max_downtime_ms = (uint64_t)sqlite3_column_int64(s, 8),
-			.throttle = sqlite3_column_int(s, 9),
-			.postcopy = sqlite3_column_int(s, 10) != 0,
-		};
-	if (rc < 0) {
-		free(v);
+	if (journal_rows(j, sql, migration, sizeof(**out), read_sample, &r, err) < 0) {
+		free(r.v);
 		return -1;
 	}
-	*out = v;
-	*n = count;
+	*out = r.v;
+	*n = r.n;
 	return 0;
 }
 
@@ -122,31 +119,28 @@ int journal_decision(struct journal *j, const char *migration, const char *actio
 	return journal_step(j, s, err);
 }
 
+static void read_decision(sqlite3_stmt *s, void *row)
+{
+	*(struct decision_record *)row = (struct decision_record) {
+		.at_ms = sqlite3_column_int64(s, 0),
+		.action = journal_column_text(s, 1),
+		.value = (uint64_t)sqlite3_column_int64(s, 2),
+		.reason = journal_column_text(s, 3),
+	};
+}
+
 int journal_decisions(struct journal *j, const char *migration, struct decision_record **out, size_t *n,
 		      struct err *err)
 {
-	auto_stmt sqlite3_stmt *s = journal_prepare(
-		j, "SELECT at_ms, action, value, reason FROM decision WHERE migration = ?1 ORDER BY seq", err);
-	struct decision_record *v = NULL;
-	size_t count = 0;
-	int rc;
+	static const char sql[] = "SELECT at_ms, action, value, reason FROM decision WHERE migration = ?1 ORDER BY seq";
+	struct journal_rows r;
 
-	if (!s)
-		return -1;
-	journal_bind_text(s, 1, migration);
-	while ((rc = journal_step(j, s, err)) > 0)
-		*ARRAY_ADD(v, count) = (struct decision_record) {
-			.at_ms = sqlite3_column_int64(s, 0),
-			.action = journal_column_text(s, 1),
-			.value = (uint64_t)sqlite3_column_int64(s, 2),
-			.reason = journal_column_text(s, 3),
-		};
-	if (rc < 0) {
-		journal_decisions_free(v, count);
+	if (journal_rows(j, sql, migration, sizeof(**out), read_decision, &r, err) < 0) {
+		journal_decisions_free(r.v, r.n);
 		return -1;
 	}
-	*out = v;
-	*n = count;
+	*out = r.v;
+	*n = r.n;
 	return 0;
 }
 
