@@ -11,10 +11,7 @@
 #include "base/log.h"
 #include "migrate/perform-private.h"
 
-enum {
-	POLL_US = 100000,
-	GONE_POLLS = 3,
-};
+enum { GONE_POLLS = 3 };
 
 /* Its description, from the side that has it; none where it is nowhere. */
 static int read_domain(struct migration *m, struct err *err)
@@ -87,45 +84,76 @@ static int adopt_begin(struct migration *m, struct err *err)
 	return 0;
 }
 
+struct following {
+	struct watch w;
+	unsigned without; /* looks in a row that found no job */
+	int64_t answered_ms, looked_ms;
+};
+
 /* Not for a moment, as between two of libvirt's steps, but three times. */
-static bool job_gone(struct migration *m, unsigned *polls)
+static bool job_gone(struct following *f)
 {
+	struct migration *m = f->w.m;
 	struct job_stats s;
 
 	if (guest_job(m->src, m->record.uuid, false, &s, NULL) < 0)
 		return false;
-	*polls = s.job == GUEST_JOB_MIGRATION_OUT ? 0 : *polls + 1;
-	return *polls >= GONE_POLLS;
+	f->answered_ms = clock_ms();
+	f->without = s.job == GUEST_JOB_MIGRATION_OUT ? 0 : f->without + 1;
+	return f->without >= GONE_POLLS;
 }
 
-static int follow(struct migration *m, bool cancel)
+/* Here no call of libvirt's comes back to tell that it will not go on: the source is silent, or post-copy has broken.
+ */
+static bool will_not_end(struct following *f)
 {
-	struct watch w = { .m = m,
-			   .begin_ms = clock_ms(),
-			   .policy = m->policy,
-			   .bandwidth_mib = m->opt->bandwidth_mib,
-			   .postcopy = m->src_look.why == GUEST_WHY_POSTCOPY };
-	unsigned polls = 0;
+	enum { EVERY_MS = 2000 };
+	struct migration *m = f->w.m;
+	int64_t now = clock_ms();
 
-	if (cancel && !w.postcopy)
-		steer_abort(&w, E_CANCELLED);
-	while (!job_gone(m, &polls) && !watch_round(&w))
-		usleep(POLL_US);
-	watch_flush(&w);
-	m->policy = w.policy;
-	return 0;
+	if (now - f->answered_ms > m->patience.settle) {
+		migration_note(m, "%s does not answer any more", host_label(m->src));
+		return true;
+	}
+	if (now - f->looked_ms < EVERY_MS)
+		return false;
+	f->looked_ms = now;
+	guest_look(m->src, m->record.uuid, false, &m->src_look);
+	return rescue_is_due(m);
+}
+
+static void follow(struct migration *m, bool cancel)
+{
+	struct following f = { .w = { .m = m,
+				      .begin_ms = clock_ms(),
+				      .policy = m->policy,
+				      .bandwidth_mib = m->opt->bandwidth_mib,
+				      .postcopy = m->src_look.why == GUEST_WHY_POSTCOPY },
+			       .answered_ms = clock_ms(),
+			       .looked_ms = clock_ms() };
+
+	if (cancel && !f.w.postcopy)
+		steer_abort(&f.w, E_CANCELLED);
+	while (!job_gone(&f) && !watch_round(&f.w) && !will_not_end(&f))
+		usleep((useconds_t)m->patience.poll * 1000);
+	watch_flush(&f.w);
+	m->policy = f.w.policy;
+	m->postcopy = f.w.postcopy;
 }
 
 static int follow_to_the_end(struct migration *m, struct err *err)
 {
-	return rescue_is_due(m) ? rescue_run(m, err) : follow(m, false);
+	if (!rescue_is_due(m))
+		follow(m, false);
+	return rescue_is_due(m) ? rescue_run(m, err) : 0;
 }
 
 static int stop_it(struct migration *m, struct err *err)
 {
 	(void)err;
 	migration_note(m, "stopping the migration job");
-	return follow(m, true);
+	follow(m, true);
+	return 0;
 }
 
 /* Nobody is left who knows which files those are, and what became of them over there. */
@@ -157,7 +185,7 @@ static const struct phase phases_stop[] = {
 
 enum status migrate_adopt(struct migration *m, bool cancel, struct err *err)
 {
-	m->patience = patience_default;
+	migration_patience(m);
 	m->report->guest = m->guest;
 	if (adopt_begin(m, err) < 0) { /* the record stays as it is: nothing was done, and nothing found out */
 		m->report->guest = NULL;

@@ -117,8 +117,15 @@ const struct patience patience_default = { .abort_limit = 40000,
 					   .stale = 10000,
 					   .paused = 2000,
 					   .look_every = 200,
+					   .poll = 100,
 					   .stuck = 10000,
 					   .stuck_blind = 60000 };
+
+void migration_patience(struct migration *m)
+{
+	if (!m->patience.look_every)
+		m->patience = patience_default;
+}
 
 static int run_phase(struct migration *m, const struct phase *p, struct err *err)
 {
@@ -244,7 +251,7 @@ enum status migrate_walk(struct migration *m, const struct phase phases[], size_
 
 enum status migrate_guest(struct migration *m, struct err *err)
 {
-	m->patience = patience_default;
+	migration_patience(m);
 	if (m->mode == MODE_BLOCK)
 		return migrate_walk(m, phases_block, phases_block_n, err);
 	return migrate_walk(m, phases_live, phases_live_n, err);

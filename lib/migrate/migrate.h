@@ -60,13 +60,15 @@ struct made {
 	int64_t effect;
 };
 
-/* How long to wait for what hosts do by themselves, ms. migrate_live() fills in patience_default; tests are shorter. */
+/* How long to wait for what hosts do by themselves, ms. migrate_guest() and migrate_adopt() fill in patience_default;
+ * tests are shorter. */
 struct patience {
 	int abort_limit; /* an aborted job to end */
 	int settle;      /* a job or an unclear state to become clear */
 	int stale;       /* libvirt to end a half that is left over */
 	int paused;      /* libvirt to let a paused guest go on */
 	int look_every;  /* between two looks */
+	int poll;        /* between two questions to a migration that is taken over */
 	int stuck;       /* a job without any movement, whose other half is gone, or that was aborted */
 	int stuck_blind; /* the same, when the destination does not answer */
 };
@@ -148,6 +150,9 @@ enum status migrate_walk(struct migration *m, const struct phase phases[], size_
  */
 enum status migrate_adopt(struct migration *m, bool cancel, struct err *err);
 void migration_clear(struct migration *m);
+
+/* patience_default, unless the caller has set its own. */
+void migration_patience(struct migration *m);
 
 /* For the phases. */
 int begin_run(struct migration *m, struct err *err);

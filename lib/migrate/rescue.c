@@ -9,7 +9,7 @@
 #include "base/interrupt.h"
 #include "migrate/perform-private.h"
 
-enum { POLL_US = 100000, RESCUE_MS = 300000 };
+enum { RESCUE_MS = 300000 };
 
 int ask_both(struct migration *m, struct err *err)
 {
@@ -151,7 +151,7 @@ int rescue_run(struct migration *m, struct err *err)
 			return rc;
 		for (int i = 0; i < 20 && !interrupt_pending(); i++) {
 			control_poll(&w);
-			usleep(POLL_US);
+			usleep((useconds_t)m->patience.poll * 1000);
 		}
 	}
 	return 0; /* finish looks, and says what it finds */

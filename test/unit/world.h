@@ -57,8 +57,10 @@ struct world {
 	struct fault fault;
 	int calls;
 	char hit[32]; /* which call the fault met first */
-	uint64_t max_downtime;
-	uint64_t age; /* of QEMU at the source, s */
+	uint64_t max_downtime, speed;
+	int aborts, postcopy; /* how often */
+	int job_polls;        /* so many questions find a job under way; then it has the outcome */
+	uint64_t age;         /* of QEMU at the source, s */
 	struct host *source;
 	char broken_rule[400]; /* "": none */
 };
@@ -183,10 +185,9 @@ static int f_age(struct host *h, const char *uuid, uint64_t *seconds, struct err
 	return leave(n, guest_is_active(side_of(h)) ? 0 : -1, err);
 }
 
-static int f_migrate(struct host *src, struct host *dst, const char *uuid, const struct guest_move *m, struct err *err)
+/* What libvirt's migration leaves. */
+static void settle_outcome(void)
 {
-	(void)src, (void)dst, (void)uuid, (void)m;
-	pthread_mutex_lock(&world_lock);
 	switch (world->outcome) {
 	case ARRIVES:
 	case ARRIVES_BUT_LIES:
@@ -220,15 +221,67 @@ static int f_migrate(struct host *src, struct host *dst, const char *uuid, const
 	}
 	if (world_moves)
 		world_moves();
+}
+
+static int f_migrate(struct host *src, struct host *dst, const char *uuid, const struct guest_move *m, struct err *err)
+{
+	(void)src, (void)dst, (void)uuid, (void)m;
+	pthread_mutex_lock(&world_lock);
+	settle_outcome();
 	pthread_mutex_unlock(&world_lock);
 	return world->outcome == ARRIVES ? 0 : err_set(err, E_MIGRATE, 0, "libvirt: some words");
 }
 
 static int f_job(struct host *h, const char *uuid, bool completed, struct job_stats *s, struct err *err)
 {
-	(void)h, (void)uuid, (void)completed, (void)err;
+	int n;
+
+	(void)h, (void)uuid;
+	if (world->job_polls < 0) /* the host is silent */
+		return err_set(err, E_DISCONNECTED, 0, "injected");
 	*s = (struct job_stats) { .job = GUEST_JOB_NONE, .completed = completed, .downtime_ms = 12 };
-	return 0;
+	if (completed || !world->job_polls)
+		return 0;
+	s->job = GUEST_JOB_MIGRATION_OUT;
+	if (--world->job_polls)
+		return 0;
+	if (enter("job", &n, err))
+		return -1;
+	settle_outcome();
+	return leave(n, 0, err);
+}
+
+static int f_lease(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err)
+{
+	int n;
+
+	(void)h, (void)uuid, (void)who;
+	if (enter("lease", &n, err))
+		return -1;
+	*lease = NULL;
+	return leave(n, 0, err);
+}
+
+static int f_set_speed(struct host *h, const char *uuid, uint64_t mib_s, struct err *err)
+{
+	int n;
+
+	(void)h, (void)uuid;
+	if (enter("set-speed", &n, err))
+		return -1;
+	world->speed = mib_s;
+	return leave(n, 0, err);
+}
+
+static int f_postcopy(struct host *h, const char *uuid, struct err *err)
+{
+	int n;
+
+	(void)h, (void)uuid;
+	if (enter("start-postcopy", &n, err))
+		return -1;
+	world->postcopy++;
+	return leave(n, 0, err);
 }
 
 static int f_abort(struct host *h, const char *uuid, struct err *err)
@@ -236,7 +289,10 @@ static int f_abort(struct host *h, const char *uuid, struct err *err)
 	int n;
 
 	(void)h, (void)uuid;
-	return enter("abort", &n, err) ? -1 : leave(n, 0, err);
+	if (enter("abort", &n, err))
+		return -1;
+	world->aborts++;
+	return leave(n, 0, err);
 }
 
 static int f_get_downtime(struct host *h, const char *uuid, uint64_t *ms, struct err *err)
@@ -325,6 +381,9 @@ static const struct guest_ops fake_ops = {
 	.migrate = f_migrate,
 	.job = f_job,
 	.abort_job = f_abort,
+	.lease = f_lease,
+	.set_max_speed = f_set_speed,
+	.start_postcopy = f_postcopy,
 	.get_max_downtime = f_get_downtime,
 	.set_max_downtime = f_set_downtime,
 	.resume = f_resume,
@@ -357,6 +416,10 @@ static void no_error(struct report *r, const struct err *e)
 {
 	(void)r, (void)e;
 }
+static void no_decision(struct report *r, const char *action, uint64_t value, uint64_t needed_ms, const char *reason)
+{
+	(void)r, (void)action, (void)value, (void)needed_ms, (void)reason;
+}
 static void no_result(struct report *r, const struct result *res)
 {
 	(void)r, (void)res;
@@ -366,6 +429,7 @@ static const struct report_ops silent = { .check = no_check,
 					  .progress = no_progress,
 					  .note = no_note,
 					  .error = no_error,
+					  .decision = no_decision,
 					  .result = no_result };
 
 /* ---- hosts ---- */
@@ -379,7 +443,9 @@ static void open_hosts(struct migration *m)
 			       .address = (char *)(uintptr_t) "10.0.0.2",
 			       .command_timeout_s = 30 };
 
-	m->patience = (struct patience) { .abort_limit = 5, .settle = 5, .stale = 3, .paused = 2, .look_every = 1 };
+	m->patience = (struct patience) {
+		.abort_limit = 5, .settle = 5, .stale = 3, .paused = 2, .look_every = 1, .poll = 1
+	};
 	m->src = host_new(&a);
 	m->dst = host_new(&b);
 	host_set_side(m->src, SIDE_SOURCE);
