@@ -90,3 +90,14 @@ forecast() { events forecast "$1"; }
 	json 'any(.[]; .event == "forecast" and .converges == "unknown" and (.text | contains("could not be measured")))'
 	assert_nothing_left
 }
+
+@test "kill -9 while the link is measured: nothing is left" {
+	fault rate alpha 10mbit
+	make_guest g1
+	start_vmmig a check live g1 --from alpha --to beta
+	wait_until 20 eval 'processes alpha "(^|/)qemu-img bench "'
+	kill -KILL "$(background_pid a)"
+	finish a 10
+	assert_nothing_left 20
+	assert_at alpha g1
+}
