@@ -447,8 +447,10 @@ small() { make_guest "$@" --storage local --disk-size 16 --memory 96 --paused; }
 	# in the time perform took nothing went faster, with a tenth for what is not counted
 	json "([.[] | select(.event == \"phase\" and .phase == \"perform\" and .state == \"done\") | .ms][0]) as \$ms |
 		last | .bytes * 1000 / \$ms < $limit * 1.1"
-	# it is given to each disk anew when one is done, so a reading has its jumps
-	json "[.[] | select(.event == \"progress\" and .elapsed_ms > 2000) | .bytes_per_s] | all(. < $limit * 1.5)"
+	# QEMU begins each disk with a burst, which is out of the 3 s of a reading after some; and what is left is given
+	# to each disk anew when one is done, so a reading has its jumps
+	json "[.[] | select(.event == \"progress\" and .elapsed_ms > 5000) | .bytes_per_s] |
+		length > 5 and all(. < $limit * 1.5)"
 	assert_arrived g1 beta
 }
 

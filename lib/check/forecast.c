@@ -12,13 +12,6 @@ uint64_t images_bytes(const struct images *im)
 	return bytes;
 }
 
-static uint64_t capped(uint64_t bps, unsigned mib)
-{
-	uint64_t limit = (uint64_t)mib << 20;
-
-	return mib && limit < bps ? limit : bps;
-}
-
 static int add_point(struct host *src, const struct check_input *in, unsigned seconds, struct forecast_input *fi,
 		     struct err *err)
 {
@@ -49,7 +42,7 @@ void check_forecast(struct host *src, struct check_input *in)
 
 	*out = (struct guest_forecast) { .input = { .memory = in->domain->memory_kib << 10,
 						    .disks = images_bytes(&in->images),
-						    .bps = capped(in->connection.bps, in->bandwidth_mib),
+						    .bps = forecast_rate(in->connection.bps, in->bandwidth_mib),
 						    .policy = in->policy } };
 	out->unknown = why_not(in);
 	if (!out->unknown && add_point(src, in, 1, &out->input, &err) < 0)

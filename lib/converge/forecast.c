@@ -116,6 +116,11 @@ static uint64_t rounded(double ms)
 	return ms < 0 ? 0 : ms > 1e15 ? (uint64_t)1e15 : (uint64_t)ms;
 }
 
+uint64_t forecast_rate(uint64_t bps, uint64_t mib)
+{
+	return mib && mib << 20 < bps ? mib << 20 : bps;
+}
+
 void forecast_make(const struct forecast_input *in, struct forecast *f)
 {
 	double limit = (double)converge_most_ms(in->policy), first = (double)converge_first_ms(in->policy);

@@ -36,6 +36,8 @@ struct forecast {
 	uint64_t downtime_low_ms, downtime_high_ms; /* FORECAST_YES */
 	uint64_t needed_ms;                         /* FORECAST_NO, FORECAST_UNCLEAR: the downtime it would take */
 };
+/* What is sent at most over a link of bps bytes/s, with a limit of mib MiB/s (0: none). */
+uint64_t forecast_rate(uint64_t bps, uint64_t mib);
 void forecast_make(const struct forecast_input *in, struct forecast *f);
 /* Would another measurement, over about so many ms, make it narrower? 0: no. */
 uint64_t forecast_wants_ms(const struct forecast_input *in, const struct forecast *f);

@@ -90,7 +90,7 @@ void foresight_poll(struct migration *m, uint64_t bps)
 
 	if (!bps || !measured(m, &f->input))
 		return;
-	f->input.bps = bps;
+	f->input.bps = forecast_rate(bps, m->opt->bandwidth_mib);
 	forecast_make(&f->input, &f->forecast);
 	f->text = forecast_text(&f->input, &f->forecast);
 	foresight_tell(m, f);
