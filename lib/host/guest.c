@@ -309,12 +309,42 @@ int guest_get_max_downtime(struct host *h, const char *uuid, uint64_t *ms, struc
 	return 0;
 }
 
-int guest_measure(struct host *h, const char *uuid, uint64_t memory_kib, unsigned seconds, struct guest_measure *m,
-		  struct err *err)
+static int run_measure_start(struct guest_call *c, struct err *err)
 {
-	if (h->ops->measure(h, uuid, memory_kib, seconds, m, err) < 0)
-		return err_wrap(err, "%s", h->label);
+	return c->h->ops->measure_start(c->h, c->uuid, (unsigned)c->ms, err);
+}
+
+int guest_measure_start(struct host *h, const char *uuid, unsigned seconds, struct err *err)
+{
+	struct guest_call proto = { .h = h, .run = run_measure_start, .ms = seconds }, *c;
+	struct task *t = bounded(&proto, uuid, &c, err);
+
+	if (!t)
+		return -1;
+	task_release(t);
 	return 0;
+}
+
+static int run_measure_read(struct guest_call *c, struct err *err)
+{
+	int rc = c->h->ops->measure_read(c->h, c->uuid, (unsigned)c->ms, &c->ms, err);
+
+	c->flag = rc > 0;
+	return rc;
+}
+
+int guest_measure_read(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err)
+{
+	struct guest_call proto = { .h = h, .run = run_measure_read, .ms = seconds }, *c;
+	struct task *t = bounded(&proto, uuid, &c, err);
+	int rc;
+
+	if (!t)
+		return -1;
+	rc = c->flag;
+	*changed = rc ? c->ms : 0;
+	task_release(t);
+	return rc;
 }
 
 static int run_stream(struct guest_call *c, struct err *err)

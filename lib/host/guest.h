@@ -124,8 +124,9 @@ struct guest_ops {
 		       struct err *err);
 	int (*job)(struct host *h, const char *uuid, bool completed, struct job_stats *s, struct err *err);
 	int (*age)(struct host *h, const char *uuid, uint64_t *seconds, struct err *err);
-	int (*measure)(struct host *h, const char *uuid, uint64_t memory_kib, unsigned seconds, struct guest_measure *m,
-		       struct err *err);
+	int (*measure_start)(struct host *h, const char *uuid, unsigned seconds, struct err *err);
+	/* 1: *changed is there, bytes; 0: not yet */
+	int (*measure_read)(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err);
 	int (*cut)(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 		   struct err *err);
 	int (*disk_job)(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err);
@@ -174,11 +175,22 @@ int guest_job(struct host *h, const char *uuid, bool completed, struct job_stats
 /* For how long its QEMU process has been running, s. A remote command. */
 int guest_age(struct host *h, const char *uuid, uint64_t *seconds, struct err *err);
 /*
- * Takes that many seconds: libvirt has QEMU look at samples of the guest's memory. memory_kib: of the guest. Not
- * bounded otherwise than by its own limit, a few seconds more.
+ * libvirt has QEMU look at samples of the guest's memory, for so many seconds; meanwhile the host is asked how much of
+ * it the guest uses. memory_kib: of the guest. begin: NULL with err. poll: 1 with *m; 0: not yet; -1: there will be
+ * none, also when QEMU has not come to an end after some seconds more. end: it is not wanted any more, or was read;
+ * NULL is fine.
  */
+struct guest_measuring;
+struct guest_measuring *guest_measure_begin(struct host *h, const char *uuid, uint64_t memory_kib, unsigned seconds,
+					    struct err *err);
+int guest_measure_poll(struct guest_measuring *g, struct guest_measure *m, struct err *err);
+void guest_measure_end(struct guest_measuring *g);
+/* All of it, waited for. */
 int guest_measure(struct host *h, const char *uuid, uint64_t memory_kib, unsigned seconds, struct guest_measure *m,
 		  struct err *err);
+/* The two questions to libvirt that it is made of. */
+int guest_measure_start(struct host *h, const char *uuid, unsigned seconds, struct err *err);
+int guest_measure_read(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err);
 /*
  * Ends the TCP connections that its QEMU has made to those addresses and ports, as if the other end had refused them:
  * QEMU waits for a dead network until TCP gives up, a quarter of an hour or more. A remote command; needs ss -K

@@ -38,7 +38,7 @@ int process_cut(struct host *h, const char *uuid, const struct strv *addresses, 
 int process_lease(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err);
 
 /* guest-measure.c */
-int measure_libvirt(struct host *h, const char *uuid, uint64_t memory_kib, unsigned seconds, struct guest_measure *m,
-		    struct err *err);
+int lv_measure_start(struct host *h, const char *uuid, unsigned seconds, struct err *err);
+int lv_measure_read(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err);
 
 #endif

@@ -96,7 +96,7 @@ static int run_checks(struct migration *m, struct err *err)
 	m->facts.also_incoming_kib = m->also_incoming_kib;
 	m->facts.wire = move_wire(m->opt);
 	move_policy(m->opt, &m->policy);
-	foresight_begin(m);
+	foresight_want(m);
 	begin_disks(m);
 	check_collect(m->src, m->dst, &m->facts);
 	if (interrupt_pending()) /* what was cut off reads as unknown; that is no finding */
@@ -279,6 +279,7 @@ int begin_run(struct migration *m, struct err *err)
 	plan_make(m);
 	if (m->facts.want_forecast)
 		foresight_tell(m, &m->facts.forecast);
+	foresight_begin(m);
 	for (size_t i = 0; m->opt->dry_run && i < m->plan.n; i++)
 		migration_note(m, "plan: %s", m->plan.v[i]);
 	if (m->move.postcopy && !m->opt->dry_run)

@@ -1,57 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The forecast of a real run. Where it may change the operator's mind it is made before the start, as check does it: a
- * dry run, and one with a deadline. Else nobody waits for it: the guest is measured while the checks run and the
- * migration begins, whose own rate is the link's.
+ * dry run, and one with a deadline. Else nobody waits for it: the guest is measured while the migration begins,
+ * whose own rate is the link's.
  */
 #include "base/log.h"
-#include "base/task.h"
 #include "migrate/perform-private.h"
 
-enum { MEASURE_S = 1, END_MS = 5000 };
+enum { MEASURE_S = 1 };
 
-struct measuring {
-	struct host *h;
-	char *uuid;
-	uint64_t memory_kib;
-	struct guest_measure result;
-};
-
-static int run(void *arg, struct err *err)
-{
-	struct measuring *c = arg;
-
-	return guest_measure(c->h, c->uuid, c->memory_kib, MEASURE_S, &c->result, err);
-}
-
-static void release(void *arg)
-{
-	struct measuring *c = arg;
-
-	free(c->uuid);
-	free(c);
-}
-
-static void start(struct migration *m)
-{
-	struct err err auto_err = ERR_INIT;
-	struct measuring *c = xcalloc(1, sizeof(*c));
-
-	*c = (struct measuring) { .h = m->src, .uuid = xstrdup(m->record.uuid), .memory_kib = m->domain->memory_kib };
-	m->measuring = task_start(run, c, release, &err);
-	if (m->measuring)
-		m->measurement = &c->result;
-	else
-		log_info("no forecast: %s", err.msg);
-}
-
-void foresight_begin(struct migration *m)
+void foresight_want(struct migration *m)
 {
 	m->facts.policy = &m->policy;
 	m->facts.bandwidth_mib = m->opt->bandwidth_mib;
 	m->facts.want_forecast = m->opt->forecast && (m->opt->dry_run || m->opt->timeout_s);
-	if (m->opt->forecast && !m->facts.want_forecast && m->was_running)
-		start(m);
+}
+
+/* While it migrates libvirt does not begin it. */
+void foresight_begin(struct migration *m)
+{
+	struct err err auto_err = ERR_INIT;
+
+	if (!m->opt->forecast || m->facts.want_forecast || !m->was_running)
+		return;
+	m->measuring = guest_measure_begin(m->src, m->record.uuid, m->domain->memory_kib, MEASURE_S, &err);
+	if (!m->measuring)
+		log_info("no forecast: %s", err.msg);
 }
 
 void foresight_tell(struct migration *m, const struct guest_forecast *f)
@@ -68,20 +42,21 @@ void foresight_tell(struct migration *m, const struct guest_forecast *f)
 static bool measured(struct migration *m, struct forecast_input *in)
 {
 	struct err err auto_err = ERR_INIT;
+	struct guest_measure r = { 0 };
+	int rc = m->measuring ? guest_measure_poll(m->measuring, &r, &err) : 0;
 
-	if (!m->measuring || !task_wait(m->measuring, 0))
-		return false;
-	if (task_result(m->measuring, &err) < 0)
+	if (rc < 0)
 		log_info("no forecast: %s", err.msg);
-	else if (m->measurement->ms)
+	else if (rc > 0)
 		*in = (struct forecast_input) { .memory = m->domain->memory_kib << 10,
-						.to_send = m->measurement->resident,
+						.to_send = r.resident,
 						.disks = images_bytes(&m->facts.images),
-						.point = { { m->measurement->ms, m->measurement->changed } },
+						.point = { { r.ms, r.changed } },
 						.points = 1,
 						.policy = &m->policy };
-	foresight_end(m);
-	return in->points > 0;
+	if (rc != 0)
+		foresight_end(m);
+	return rc > 0;
 }
 
 void foresight_poll(struct migration *m, uint64_t bps)
@@ -103,11 +78,6 @@ const struct forecast_point *foresight_point(const struct migration *m)
 
 void foresight_end(struct migration *m)
 {
-	if (!m->measuring)
-		return;
-	if (!task_wait(m->measuring, END_MS))
-		host_set_stuck(m->src); /* the call still uses it */
-	task_release(m->measuring);
+	guest_measure_end(m->measuring);
 	m->measuring = NULL;
-	m->measurement = NULL;
 }

@@ -96,9 +96,8 @@ struct migration {
 	struct guest_move move;
 	struct converge_policy policy;
 	bool was_running;
-	struct task *measuring;                  /* the guest, for a forecast (foresight.c) */
-	const struct guest_measure *measurement; /* its result; the task's */
-	struct strv plan;                        /* one line for each object to be touched */
+	struct guest_measuring *measuring; /* for a forecast (foresight.c); NULL: nothing is */
+	struct strv plan;                  /* one line for each object to be touched */
 	/* prepare */
 	struct digest_cache digests;
 	struct made *made; /* in the order it was made */
@@ -202,10 +201,10 @@ char *migration_lease_text(const struct migration *m);
 /* Fills m->plan from what begin found. */
 void plan_make(struct migration *m);
 /*
- * The forecast (foresight.c). begin: what is to be measured by the checks is said in m->facts, and what is measured
- * beside them is begun; tell: to the report and into the journal; end: waits for what is still measured, some seconds
- * at most.
+ * The forecast (foresight.c). want: says in m->facts what the checks are to measure; begin: begins to measure, where
+ * nobody waits for it; tell: to the report and into the journal; end: it is not wanted any more.
  */
+void foresight_want(struct migration *m);
 void foresight_begin(struct migration *m);
 void foresight_tell(struct migration *m, const struct guest_forecast *f);
 void foresight_end(struct migration *m);
