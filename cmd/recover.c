@@ -122,10 +122,12 @@ static enum status recover(struct app *app, const char *word, struct err *err)
 {
 	struct migration_record r = { 0 };
 	enum status status;
+	int64_t ended_ms;
 
 	if (under_way_find(app, word, &r, err) == 0) {
+		ended_ms = r.ended_ms;
 		status = take_over(app, &r, err);
-		if (err->id && r.ended_ms) /* it was the migration's, and its result has told it */
+		if (err->id && r.ended_ms && r.ended_ms != ended_ms) /* its result has told it */
 			err_clear(err);
 	} else if (err_is(err, E_NOT_UNDER_WAY)) {
 		app->report.ops->note(&app->report, err->msg);

@@ -221,6 +221,10 @@ destination_libvirtd_dies() {
 	result_is 4 failed E-UNDECIDED
 	has_state alpha g1 "running*"
 	alive g1
+	# it is the one to be recovered; that a host cannot be asked for it is said
+	run_vmmig recover g1
+	assert_exit 7
+	assert_says beta
 	fault start beta libvirtd
 	wait_until 60 at_alpha
 	assert_at alpha g1

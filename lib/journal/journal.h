@@ -39,6 +39,7 @@ struct migration_record {
 	char *error_id, *error_message; /* or NULL */
 	uint64_t total_ms, downtime_ms, bytes;
 	uint64_t max_downtime_ms; /* what is allowed; 0: not known yet */
+	bool autostart;           /* the guest started with its host */
 };
 void migration_record_clear(struct migration_record *r);
 
@@ -57,10 +58,10 @@ AUTO_DEFINE(journal, struct journal *, journal_close)
  * NULL), uuid, mode, from, to, phase are the caller's.
  */
 int journal_begin(struct journal *j, struct migration_record *r, struct err *err);
-/* Writes status, phase, exit_status, error, totals, max_downtime_ms and ended_ms of r. */
+/* Writes status, phase, exit_status, error, totals, max_downtime_ms, autostart and ended_ms of r. */
 int journal_update(struct journal *j, const struct migration_record *r, struct err *err);
 
-/* Another process, ours, runs it from now on: fills and writes pid, pid_start, control, boot. */
+/* Another process, ours, runs it from now on, and it has not ended: fills and writes pid, pid_start, control, boot. */
 int journal_take_over(struct journal *j, struct migration_record *r, struct err *err);
 
 /* Before a side effect: what, where. *effect is its handle. kind: "max-downtime", "resume", "autostart", "undefine", …

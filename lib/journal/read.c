@@ -8,7 +8,7 @@
 #define MIGRATION_COLUMNS                                                                                         \
 	"SELECT id, guest, uuid, mode, source, destination, status, phase, started_ms, ended_ms, pid, pid_start," \
 	" control, boot, exit_status, error_id, error_message, total_ms, downtime_ms, bytes,"                     \
-	" max_downtime_ms FROM migration"
+	" max_downtime_ms, autostart FROM migration"
 
 static enum migration_status status_of(const char *name)
 {
@@ -41,6 +41,7 @@ static void read_migration(sqlite3_stmt *s, struct migration_record *r)
 	r->downtime_ms = (uint64_t)sqlite3_column_int64(s, 18);
 	r->bytes = (uint64_t)sqlite3_column_int64(s, 19);
 	r->max_downtime_ms = (uint64_t)sqlite3_column_int64(s, 20);
+	r->autostart = sqlite3_column_int(s, 21) != 0;
 }
 
 void migration_record_clear(struct migration_record *r)

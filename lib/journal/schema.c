@@ -39,7 +39,8 @@ static const char *const schema[] = {
 	"  seq INTEGER PRIMARY KEY AUTOINCREMENT, migration TEXT NOT NULL REFERENCES migration (id),"
 	"  at_ms INTEGER NOT NULL, kind TEXT NOT NULL, value INTEGER NOT NULL, answer TEXT) STRICT;"
 	"CREATE INDEX request_migration ON request (migration);",
-	"ALTER TABLE migration ADD COLUMN max_downtime_ms INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE migration ADD COLUMN max_downtime_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE migration ADD COLUMN autostart INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int ask(struct journal *j, const char *sql, int64_t *value, struct err *err)

@@ -62,7 +62,7 @@ static int insert(struct journal *j, const struct migration_record *r, struct er
 {
 	static const char sql[] =
 		"INSERT INTO migration VALUES"
-		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, -1, NULL, NULL, 0, 0, 0, 0)"
+		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, -1, NULL, NULL, 0, 0, 0, 0, 0)"
 		" ON CONFLICT (id) DO NOTHING RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	int64_t one;
@@ -97,7 +97,8 @@ static void ours(struct migration_record *r)
 
 int journal_take_over(struct journal *j, struct migration_record *r, struct err *err)
 {
-	static const char sql[] = "UPDATE migration SET pid = ?2, pid_start = ?3, control = ?4, boot = ?5"
+	static const char sql[] = "UPDATE migration SET pid = ?2, pid_start = ?3, control = ?4, boot = ?5,"
+				  " ended_ms = 0, exit_status = -1"
 				  " WHERE id = ?1 RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	int64_t one;
@@ -105,6 +106,8 @@ int journal_take_over(struct journal *j, struct migration_record *r, struct err 
 	if (!s)
 		return -1;
 	ours(r);
+	r->ended_ms = 0;
+	r->exit_status = -1;
 	journal_bind_text(s, 1, r->id);
 	sqlite3_bind_int64(s, 2, r->pid);
 	sqlite3_bind_int64(s, 3, (sqlite3_int64)r->pid_start);
@@ -136,7 +139,7 @@ int journal_update(struct journal *j, const struct migration_record *r, struct e
 {
 	static const char sql[] = "UPDATE migration SET status = ?2, phase = ?3, exit_status = ?4, error_id = ?5,"
 				  " error_message = ?6, total_ms = ?7, downtime_ms = ?8, bytes = ?9, ended_ms = ?10,"
-				  " max_downtime_ms = ?11"
+				  " max_downtime_ms = ?11, autostart = ?12"
 				  " WHERE id = ?1 RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	int64_t one;
@@ -154,6 +157,7 @@ int journal_update(struct journal *j, const struct migration_record *r, struct e
 	sqlite3_bind_int64(s, 9, (sqlite3_int64)r->bytes);
 	sqlite3_bind_int64(s, 10, r->ended_ms);
 	sqlite3_bind_int64(s, 11, (sqlite3_int64)r->max_downtime_ms);
+	sqlite3_bind_int(s, 12, r->autostart);
 	return journal_change_one(j, s, "such migration", &one, err);
 }
 

@@ -44,7 +44,7 @@ static void remember(struct migration *m)
 	m->move.persistent = src->persistent || dst->persistent;
 	m->move.undefine_source = m->move.persistent;
 	m->move.postcopy = true; /* perhaps: libvirt says so if not */
-	m->facts.look.autostart = src->autostart;
+	m->facts.look.autostart = src->autostart || m->record.autostart;
 	choose_policy(m);
 }
 
@@ -76,7 +76,8 @@ static int adopt_begin(struct migration *m, struct err *err)
 	auto_free char *who = migration_lease_text(m);
 
 	if (ask_both(m, err) < 0 || guest_lease(m->src, m->record.uuid, who, &m->lease, err) < 0 ||
-	    ask_both(m, err) < 0 || read_domain(m, err) < 0 || journal_take_over(m->journal, &m->record, err) < 0)
+	    ask_both(m, err) < 0 || read_domain(m, err) < 0 || control_forget(m, err) < 0 ||
+	    journal_take_over(m->journal, &m->record, err) < 0)
 		return -1;
 	remember(m);
 	m->report->migration = m->record.id;
@@ -132,8 +133,11 @@ static void follow(struct migration *m, bool cancel)
 			       .answered_ms = clock_ms(),
 			       .looked_ms = clock_ms() };
 
-	if (cancel && !f.w.postcopy)
-		steer_abort(&f.w, E_CANCELLED);
+	if (cancel && !f.w.postcopy) {
+		m->stop_asked = E_CANCELLED;
+		if (m->src_look.job == GUEST_JOB_MIGRATION_OUT) /* any other job is somebody else's */
+			steer_abort(&f.w, E_CANCELLED);
+	}
 	while (!job_gone(&f) && !watch_round(&f.w) && !will_not_end(&f))
 		usleep((useconds_t)m->patience.poll * 1000);
 	watch_flush(&f.w);

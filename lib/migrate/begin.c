@@ -239,6 +239,7 @@ static int choose_move(struct migration *m, struct err *err)
 	const struct connection_proof *c = &m->facts.connection;
 
 	m->record.max_downtime_ms = m->policy.cap_ms;
+	m->record.autostart = m->facts.look.autostart;
 	m->move = (struct guest_move) {
 		.peer2peer = m->opt->peer2peer && c->peer == FACT_YES,
 		.persistent = m->facts.look.persistent,

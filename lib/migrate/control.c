@@ -71,7 +71,7 @@ static char *ask_timeout(struct watch *w, uint64_t s)
 static char *answer(struct watch *w, const struct request_record *r)
 {
 	if (w->abort_since_ms)
-		return xstrdup("it is being stopped");
+		return str_eq(r->kind, "cancel") ? NULL : xstrdup("it is being stopped");
 	if (str_eq(r->kind, "cancel"))
 		return ask_cancel(w);
 	if (str_eq(r->kind, "postcopy"))
@@ -86,22 +86,41 @@ static char *answer(struct watch *w, const struct request_record *r)
 }
 
 /* Each is answered once; one that cannot be read or answered now is tried again. */
-static void answer_all(struct migration *m, char *(*fn)(struct watch *, const struct request_record *), struct watch *w)
+static int answer_all(struct migration *m, char *(*fn)(struct watch *, const struct request_record *), struct watch *w,
+		      struct err *err)
 {
-	struct err err auto_err = ERR_INIT;
 	struct request_record *v = NULL;
 	size_t n = 0;
+	int rc = journal_requests(m->journal, m->record.id, &v, &n, err);
 
-	if (journal_requests(m->journal, m->record.id, &v, &n, &err) < 0)
-		log_info("%s", err.msg);
-	for (size_t i = 0; i < n; i++) {
-		struct err failed auto_err = ERR_INIT;
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		auto_free char *why = fn(w, &v[i]);
 
-		if (journal_answer(m->journal, v[i].seq, why ? why : "done", &failed) < 0)
-			log_info("%s", failed.msg);
+		rc = journal_answer(m->journal, v[i].seq, why ? why : "done", err);
 	}
 	journal_requests_free(v, n);
+	return rc;
+}
+
+static void answer_or_log(struct migration *m, char *(*fn)(struct watch *, const struct request_record *),
+			  struct watch *w)
+{
+	struct err err auto_err = ERR_INIT;
+
+	if (answer_all(m, fn, w, &err) < 0)
+		log_info("%s", err.msg);
+}
+
+static char *nobody_there(struct watch *w, const struct request_record *r)
+{
+	(void)w;
+	(void)r;
+	return xstrdup("the vmmig that was asked is gone");
+}
+
+int control_forget(struct migration *m, struct err *err)
+{
+	return answer_all(m, nobody_there, NULL, err);
 }
 
 void control_poll(struct watch *w)
@@ -111,7 +130,7 @@ void control_poll(struct watch *w)
 	if (now - w->polled_ms < EVERY_MS)
 		return;
 	w->polled_ms = now;
-	answer_all(w->m, answer, w);
+	answer_or_log(w->m, answer, w);
 }
 
 static char *too_late(struct watch *w, const struct request_record *r)
@@ -124,5 +143,5 @@ static char *too_late(struct watch *w, const struct request_record *r)
 void control_end(struct migration *m)
 {
 	if (m->record.id[0])
-		answer_all(m, too_late, NULL);
+		answer_or_log(m, too_late, NULL);
 }

@@ -38,12 +38,11 @@ static void *look_one(void *arg)
 	return NULL;
 }
 
-static void look_both(struct migration *m)
+void migration_look(struct migration *m)
 {
 	struct looking src = { m->src, m, &m->src_look }, dst = { m->dst, m, &m->dst_look };
 	pthread_t thread;
 
-	interrupt_ack(); /* the looks must not be cut: they decide */
 	if (pthread_create(&thread, NULL, look_one, &src) == 0) {
 		look_one(&dst);
 		pthread_join(thread, NULL);
@@ -96,7 +95,8 @@ static enum verdict decide(struct migration *m, const char **rule)
 	uint64_t processed = 0;
 
 	for (;;) {
-		look_both(m);
+		interrupt_ack(); /* the looks must not be cut: they decide */
+		migration_look(m);
 		v = verdict(&m->src_look, &m->dst_look, m->was_running, rule);
 		if (v != last || (v == VERDICT_IN_PROGRESS && job_moves(m, &processed)))
 			since = clock_ms();
@@ -261,6 +261,9 @@ static int undecided(struct migration *m, enum verdict v, const char *rule, stru
 
 	err_set(err, E_UNDECIDED, 0, "%s: %s; %s: %s; %s: %s%s%s", verdict_name(v), rule, host_label(m->src), src,
 		host_label(m->dst), dst, m->claim.id ? "; libvirt said: " : "", m->claim.id ? m->claim.msg : "");
+	if (migration_half_lost(m))
+		return err_hint_text(err, "one half of a guest in post-copy has ended, and its memory with it; see \"A "
+					  "post-copy migration broke\" in vmmig-troubleshooting(7)");
 	if (m->src_look.why == GUEST_WHY_POSTCOPY_FAILED || m->dst_look.why == GUEST_WHY_POSTCOPY_FAILED)
 		return err_hint(
 			err,
@@ -307,9 +310,13 @@ static const char *planned_path(const struct migration *m, size_t i)
 	return k->chain[0].path;
 }
 
-/* The disks the destination's QEMU has are the ones the source's had. */
+/*
+ * The disks the destination's QEMU has are the ones the source's had. Which paths they were to get over there is not
+ * known of a block migration that was taken over.
+ */
 static int same_disks(struct migration *m, struct err *err)
 {
+	bool paths_known = !m->adopted || m->mode != MODE_BLOCK;
 	auto_free char *xml = guest_xml(m->dst, m->record.uuid, GUEST_XML_NOW, err);
 	struct domain *d auto_domain = xml ? domain_parse(xml, err) : NULL;
 
@@ -318,7 +325,7 @@ static int same_disks(struct migration *m, struct err *err)
 	for (size_t i = 0; i < d->disks_n && i < m->domain->disks_n; i++) {
 		const struct disk *a = &m->domain->disks[i], *b = &d->disks[i];
 
-		if (a->chain_n && b->chain_n && !str_eq(planned_path(m, i), b->chain[0].path))
+		if (paths_known && a->chain_n && b->chain_n && !str_eq(planned_path(m, i), b->chain[0].path))
 			return err_set(err, E_UNDECIDED, 0, "%s: disk %s is \"%s\", not \"%s\"", host_label(m->dst),
 				       a->target, b->chain[0].path, planned_path(m, i));
 	}

@@ -194,6 +194,10 @@ int disks_arrived(struct migration *m, struct err *err);
 int disks_confirm(struct migration *m, struct err *err);
 /* Those who still ask something of it are told that it is too late (control.c). */
 void control_end(struct migration *m);
+/* By what was seen last: has one half of a guest in post-copy ended? Then what it had in memory is lost (rescue.c). */
+bool migration_half_lost(const struct migration *m);
+/* Looks at both hosts, at the same time; one whose session broke is opened anew. */
+void migration_look(struct migration *m);
 /* After its session broke: the lease is ours again, or err. */
 int migration_keep_lease(struct migration *m, struct err *err);
 /* Who holds the lease, for whoever finds it taken; caller frees. */

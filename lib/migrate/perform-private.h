@@ -42,6 +42,9 @@ void steer(struct watch *w, const struct converge_reading *r);
 uint64_t watch_bandwidth(const struct watch *w, uint64_t mib);
 /* Requests of other terminals, from the journal: some twice a second (control.c). */
 void control_poll(struct watch *w);
+/* Those that were left for a vmmig that is gone are answered so: whoever asked has gone on. -1: they may still be
+ * there. */
+int control_forget(struct migration *m, struct err *err);
 /* Ends the source's connections when a mirror waits for a network that is gone (stuck.c). */
 void stuck_cut(struct watch *w);
 /* Has the source's QEMU been gone for so long that libvirt will not tell? */

@@ -129,6 +129,7 @@ int perform_call(struct migration *m, struct err *err)
 	int64_t effect = 0;
 	struct task *call;
 
+	err_clear(&m->claim); /* of the call before, when this one resumes */
 	m->record.status = MIG_ACTIVE;
 	migration_journal(m);
 	if ((m->move.resume ? effect_begin(m, m->dst, "resume-postcopy", m->record.uuid, &effect, err)
@@ -155,7 +156,10 @@ int perform_run(struct migration *m, struct err *err)
 
 	if (perform_call(m, err) < 0)
 		return -1;
-	if (!m->postcopy || !m->claim.id || ask_both(m, &none) < 0 || !rescue_is_due(m))
+	if (!m->postcopy || !m->claim.id)
+		return 0;
+	ask_both(m, &none); /* also when only one of them answers */
+	if (!rescue_is_due(m))
 		return 0; /* finish finds out */
 	migration_note(m, "libvirt: %s", m->claim.msg);
 	return rescue_run(m, err);

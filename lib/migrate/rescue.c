@@ -9,12 +9,11 @@
 #include "base/interrupt.h"
 #include "migrate/perform-private.h"
 
-enum { RESCUE_MS = 300000 };
+enum { RESCUE_MS = 300000, AGAIN_MS = 10000 };
 
 int ask_both(struct migration *m, struct err *err)
 {
-	guest_look(m->src, m->record.uuid, true, &m->src_look);
-	guest_look(m->dst, m->record.uuid, true, &m->dst_look);
+	migration_look(m);
 	for (int i = 0; i < 2; i++) {
 		const struct guest_look *l = i ? &m->dst_look : &m->src_look;
 
@@ -25,9 +24,21 @@ int ask_both(struct migration *m, struct err *err)
 	return 0;
 }
 
+static bool is_gone(const struct guest_look *l)
+{
+	return (l->state == GUEST_SHUTOFF || l->state == GUEST_ABSENT) && l->qemu_pids == 0;
+}
+
+bool migration_half_lost(const struct migration *m)
+{
+	return (m->src_look.why == GUEST_WHY_POSTCOPY_FAILED && is_gone(&m->dst_look)) ||
+	       (m->dst_look.why == GUEST_WHY_POSTCOPY_FAILED && is_gone(&m->src_look));
+}
+
 bool rescue_is_due(const struct migration *m)
 {
-	return m->src_look.why == GUEST_WHY_POSTCOPY_FAILED || m->dst_look.why == GUEST_WHY_POSTCOPY_FAILED;
+	return (m->src_look.why == GUEST_WHY_POSTCOPY_FAILED || m->dst_look.why == GUEST_WHY_POSTCOPY_FAILED) &&
+	       !migration_half_lost(m);
 }
 
 /* How the source's libvirt reaches the destination's, and QEMU QEMU: asked anew. */
@@ -42,13 +53,15 @@ static void find_way(struct migration *m)
 		host_facts_collect(m->dst, m->domain, &m->facts.dst);
 	}
 	connection_prove(m->src, m->dst, &m->facts.src, &m->facts.dst, c);
-	m->move.peer2peer = c->peer == FACT_YES;
+	m->move.peer2peer = m->opt->peer2peer && c->peer == FACT_YES;
 	free(m->move.peer_uri);
 	m->move.peer_uri = host_peer_uri(m->dst);
-	if (m->opt->transport != TRANSPORT_TCP)
-		return;
+	if (m->opt->transport != TRANSPORT_TCP && !m->adopted)
+		return; /* it has been chosen */
 	free(m->move.migrate_uri);
-	m->move.migrate_uri = xstrdup(c->migrate_uri);
+	m->move.migrate_uri = c->migrate_uri ? xstrdup(c->migrate_uri) : NULL;
+	if (!m->move.migrate_uri && m->opt->transport == TRANSPORT_TLS && c->port_address)
+		m->move.migrate_uri = proof_migrate_uri(c->port_address);
 }
 
 /*
@@ -74,7 +87,8 @@ static void tell_who_does_not_know(struct migration *m)
 
 struct rescue {
 	struct migration *m;
-	int64_t open_ms; /* since when the network is there again; 0: it is not */
+	int64_t open_ms;            /* since when the network is there again; 0: it is not */
+	int64_t until_ms, again_ms; /* it ends; libvirt may be asked again */
 	uint64_t processed;
 	bool said_closed;
 };
@@ -120,6 +134,24 @@ static bool may_go_on_alone(struct rescue *r)
 	return clock_ms() - r->open_ms < TCP_MS;
 }
 
+/* The time it takes is not counted: it may have sent for long before the network failed again. */
+static int resume(struct rescue *r, struct err *err)
+{
+	struct migration *m = r->m;
+	int64_t begin = clock_ms();
+	int rc;
+
+	tell_who_does_not_know(m);
+	m->move.resume = true;
+	rc = perform_call(m, err);
+	r->until_ms += clock_ms() - begin;
+	if (rc < 0 || !m->claim.id || err_is(&m->claim, E_UNDECIDED)) /* one that hangs is not asked again */
+		return rc;
+	migration_note(m, "libvirt: %s", m->claim.msg);
+	r->again_ms = clock_ms() + AGAIN_MS;
+	return 1;
+}
+
 /* 0: it goes on, or has come to its end; 1: not yet; -1. */
 static int rescue_once(struct rescue *r, struct err *err)
 {
@@ -128,23 +160,22 @@ static int rescue_once(struct rescue *r, struct err *err)
 
 	if (ask_both(m, &none) < 0)
 		return 1;
-	if (!rescue_is_due(m) && m->src_look.job != GUEST_JOB_MIGRATION_OUT)
+	if (migration_half_lost(m) || (!rescue_is_due(m) && m->src_look.job != GUEST_JOB_MIGRATION_OUT))
 		return 0;
-	if (!way_is_open(r) || may_go_on_alone(r))
+	if (clock_ms() < r->again_ms || !way_is_open(r) || may_go_on_alone(r))
 		return 1;
-	tell_who_does_not_know(m);
-	m->move.resume = true;
-	return perform_call(m, err);
+	if (migration_keep_lease(m, &none) < 0)
+		return err_is(&none, E_BUSY) ? err_copy(err, &none) : 1;
+	return resume(r, err);
 }
 
 int rescue_run(struct migration *m, struct err *err)
 {
 	struct watch w = { .m = m, .policy = m->policy, .bandwidth_mib = m->opt->bandwidth_mib, .postcopy = true };
-	struct rescue r = { .m = m };
-	int64_t until = clock_ms() + RESCUE_MS;
+	struct rescue r = { .m = m, .until_ms = clock_ms() + RESCUE_MS };
 
 	migration_note(m, "post-copy was interrupted: the guest lives on both hosts; it is helped to go on");
-	while (clock_ms() < until && !interrupt_pending()) {
+	while (clock_ms() < r.until_ms && !interrupt_pending()) {
 		int rc = rescue_once(&r, err);
 
 		if (rc <= 0)

@@ -8,6 +8,8 @@
 #include "migrate/perform-private.h"
 
 static struct journal *journal;
+static int64_t old_request;
+static enum guest_job other_job = GUEST_JOB_NONE; /* of the source, when there is no migration */
 static struct move_options opt = { .max_downtime_ms = 300 };
 
 /* A record as a killed vmmig leaves it in perform. */
@@ -28,9 +30,12 @@ static void leave_record(struct migration *m)
 	r->phase = xstrdup("perform");
 	r->status = MIG_ACTIVE;
 	r->max_downtime_ms = 80;
+	r->autostart = true;
 	assert_int_equal(journal_update(journal, r, &err), 0);
 	assert_int_equal(journal_intent(journal, r->id, "alpha", "max-downtime", "411 -> 20 ms", &effect, &err), 0);
 	assert_int_equal(journal_result(journal, effect, "done", &err), 0);
+	/* from a vmmig tune that nobody answered any more */
+	assert_int_equal(journal_request(journal, r->id, "postcopy", 0, &old_request, &err), 0);
 	r->max_downtime_ms = 0; /* it is to be read */
 	migration_record_clear(r);
 }
@@ -52,6 +57,7 @@ static enum status adopt(enum outcome outcome, struct fault fault, int job_polls
 	world->job_polls = job_polls;
 	if (job_polls <= 0)
 		settle_outcome();
+	world->src.job = job_polls ? world->src.job : other_job;
 	open_hosts(&m);
 	status = migrate_adopt(&m, cancel, err);
 	if (status == STATUS_FAILED && outcome == STAYS && !fault.at)
@@ -101,6 +107,9 @@ static void outcomes(void **state)
 				fail_msg("outcome %d, %d polls: status %d, %s %s", want[i].outcome, polls, got,
 					 err.id ? err.id : "", err.msg ? err.msg : "");
 			judge(want[i].outcome, got, &err);
+			assert_int_equal(world->postcopy, 0);
+			assert_true(got != STATUS_OK ||
+				    world->dst.autostart); /* also when the source has no definition */
 			/* a guest that stayed has its old limit again, from the journal */
 			if (want[i].outcome == STAYS) {
 				assert_int_equal(world->max_downtime, 411);
@@ -141,6 +150,30 @@ static void a_cancel(void **state)
 	assert_int_equal(adopt(STAYS, (struct fault) { 0 }, 5, true, &err), STATUS_CANCELLED);
 	assert_true(world->aborts > 0);
 	assert_int_equal(world->max_downtime, 411);
+}
+
+/* The migration ended by itself, and since then somebody makes a backup. */
+static void a_cancel_stops_nobody_elses_job(void **state)
+{
+	struct err err auto_err = ERR_INIT;
+
+	(void)state;
+	other_job = GUEST_JOB_OTHER;
+	adopt(STAYS, (struct fault) { 0 }, 0, true, &err);
+	other_job = GUEST_JOB_NONE;
+	assert_int_equal(world->aborts, 0);
+}
+
+static void old_requests_are_not_carried_out(void **state)
+{
+	struct err err auto_err = ERR_INIT;
+	auto_free char *answer = NULL;
+
+	(void)state;
+	assert_int_equal(adopt(ARRIVES, (struct fault) { 0 }, 5, false, &err), STATUS_OK);
+	assert_int_equal(world->postcopy, 0);
+	assert_int_equal(journal_answer_get(journal, old_request, &answer, &err), 0);
+	assert_non_null(strstr(answer, "is gone"));
 }
 
 /* ---- requests ---- */
@@ -213,6 +246,7 @@ static void requests(void **state)
 	expect(&w, "cancel", 0, "done");
 	assert_int_equal(world->aborts, 1);
 	expect(&w, "bandwidth", 7, "being stopped");
+	expect(&w, "cancel", 0, "done"); /* it is what was asked for */
 	/* a call that fails is answered with why */
 	w.abort_since_ms = 0;
 	world->fault = (struct fault) { .at = world->calls + 1 };
@@ -253,6 +287,8 @@ int main(void)
 		cmocka_unit_test(each_call_fails),
 		cmocka_unit_test(a_source_that_falls_silent),
 		cmocka_unit_test(a_cancel),
+		cmocka_unit_test(a_cancel_stops_nobody_elses_job),
+		cmocka_unit_test(old_requests_are_not_carried_out),
 		cmocka_unit_test(requests),
 	};
 

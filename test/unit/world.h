@@ -156,6 +156,8 @@ static int f_look(struct host *h, const char *uuid, bool processes, struct guest
 		return -1;
 	*l = *side_of(h);
 	l->uuid = xstrdup(uuid);
+	if (is_source(h) && world->job_polls > 0)
+		l->job = GUEST_JOB_MIGRATION_OUT;
 	return leave(n, 0, err);
 }
 
