@@ -90,7 +90,7 @@ limit_is() { [ "$(limit_of alpha g1)" = "$1" ]; }
 
 in_postcopy() {	# g1's memory is on both hosts
 	fault rate alpha 60mbit
-	make_guest g1 --memory 96 --dirty 40
+	make_guest g1 --memory 104 --dirty 40
 	start_vmmig a --json live g1 --from alpha --to beta --policy must-finish
 	wait_until 60 grep -q '"postcopy":true' "$BATS_TEST_TMPDIR/a.out"
 }
