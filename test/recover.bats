@@ -129,3 +129,16 @@ waits_for_network() { grep -q "waiting for the network" "$BATS_TEST_TMPDIR/$1.ou
 	assert_nothing_left
 	assert_disk_ok g1
 }
+
+@test "post-copy, and the destination's link is down, for vmmig as well: helped in the same run when it is back" {
+	in_postcopy
+	fault link beta down
+	wait_until 120 grep -q "it is helped to go on" "$BATS_TEST_TMPDIR/a.out"
+	fault link beta up
+	finish a 300
+	assert_exit 0
+	json 'last | .event == "result" and .status == "completed" and .exit == 0'
+	assert_at beta g1
+	assert_nothing_left 60
+	assert_disk_ok g1
+}
