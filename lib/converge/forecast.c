@@ -6,12 +6,12 @@
 #include "base/str.h"
 
 /*
- * Measured on lab hosts: libvirt's protocol before the first page 0.2 to 0.5 s, and its end 0.1 to 0.2 s; the switch
+ * Measured on lab hosts: libvirt's protocol before the first page and at its end, together 0.5 to 0.9 s; the switch
  * itself, beside the memory that is sent in it, 20 to 120 ms. A link varies by some percent.
  */
 enum {
-	OVERHEAD_LOW_MS = 250,
-	OVERHEAD_HIGH_MS = 700,
+	OVERHEAD_LOW_MS = 400,
+	OVERHEAD_HIGH_MS = 900,
 	SWITCH_LOW_MS = 20,
 	SWITCH_HIGH_MS = 120,
 	LINK_PERCENT = 4,
@@ -19,6 +19,7 @@ enum {
 	LONG_MS = 1000000000,
 	WIDE_PERCENT = 160, /* a range wider than this is worth another measurement */
 	SAMPLE_BYTES = 2 << 20,
+	USED_LOW_PERCENT = 80, /* of what QEMU has in memory; the rest is empty all the same, and hardly sent */
 };
 #define ERROR_MAX 0.35
 
@@ -72,6 +73,9 @@ static double changed(const struct forecast_input *in, enum course course, doubl
 			continue;
 		error = sampling_error(p);
 		seen = (double)p->bytes * (1 + (course == STAYS ? -error : course == GOES_ON ? error : 0));
+		if (course == GOES_ON && p->bytes &&
+		    seen < (double)p->bytes + SAMPLE_BYTES) /* one page more than found */
+			seen = (double)p->bytes + SAMPLE_BYTES;
 		slope = (seen - bytes) / dt;
 		if (slope < 0)
 			slope = 0;
@@ -87,10 +91,17 @@ static double changed(const struct forecast_input *in, enum course course, doubl
 	return bytes < (double)in->memory ? bytes : (double)in->memory;
 }
 
+static double first_pass(const struct forecast_input *in, enum course course)
+{
+	double used = (double)(in->to_send ? in->to_send : in->memory);
+
+	return course == STAYS ? used * USED_LOW_PERCENT / 100 : used;
+}
+
 /* One migration: what is left comes down to the limit, and with the sync what was changed meanwhile comes on top. */
 static struct walk walk(const struct forecast_input *in, enum course course, double bytes_per_ms, double limit_ms)
 {
-	double left = (double)(in->to_send ? in->to_send : in->memory), threshold = bytes_per_ms * limit_ms;
+	double left = first_pass(in, course), threshold = bytes_per_ms * limit_ms;
 	double all = changed(in, course, LONG_MS); /* that it changes at all */
 	struct walk w = { 0 };
 
@@ -143,16 +154,20 @@ void forecast_make(const struct forecast_input *in, struct forecast *f)
 	f->total_high_ms = rounded(high.total_ms + (double)in->disks / slow) + OVERHEAD_HIGH_MS;
 	/* the policy may wait for less, and spends up to 3 % on it */
 	f->total_high_ms += f->total_high_ms * 3 / 100;
+	if (f->total_low_ms > f->total_high_ms) /* passes are whole: less to send may take one more */
+		f->total_low_ms = f->total_high_ms;
 	f->downtime_low_ms = rounded(low.downtime_ms < first ? low.downtime_ms : first) + SWITCH_LOW_MS;
 	f->downtime_high_ms = rounded(high.downtime_ms) + SWITCH_HIGH_MS;
+	if (f->downtime_low_ms > f->downtime_high_ms)
+		f->downtime_low_ms = f->downtime_high_ms;
 }
 
 uint64_t forecast_wants_ms(const struct forecast_input *in, const struct forecast *f)
 {
 	uint64_t pass_ms = in->bps ? (in->to_send ? in->to_send : in->memory) / (in->bps / 1000 + 1) : 0;
 	/* more than the limit lets be left: does it come back to the same? */
-	bool hot = f->converges == FORECAST_YES &&
-		   in->point[0].bytes / 1000 > in->bps / 1000 * converge_most_ms(in->policy) / 1000;
+	bool hot = f->converges == FORECAST_YES && in->point[0].bytes / 1000 + SAMPLE_BYTES / 1000 >
+							   in->bps / 1000 * converge_most_ms(in->policy) / 1000;
 	bool wide = f->converges == FORECAST_UNCLEAR || hot ||
 		    (f->converges == FORECAST_YES && f->total_low_ms * WIDE_PERCENT / 100 < f->total_high_ms);
 
