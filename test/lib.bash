@@ -203,7 +203,18 @@ heartbeats() { grep -c '^H ' "$(guest_log "$1")"; }
 alive() {
 	local before
 	before=$(heartbeats "$1" 2>/dev/null) || true	# none yet, when it was paused before its start
-	wait_until "${2:-20}" eval "[ \$(heartbeats '$1') -gt $((before + 1)) ]"
+	wait_until "${2:-20}" eval "[ \$(heartbeats '$1') -gt $((before + 1)) ]" || { why_silent "$1" >&2; return 1; }
+}
+
+# why_silent NAME: what its QEMU says of a guest that should run.
+why_silent() {
+	local host command
+	host=$(where "$1") || return
+	tail -n 2 "$(guest_log "$1")"
+	for command in "info status" "info registers" "info lapic" "info pic" "info irq"; do
+		echo "--- $1 on $host: $command"
+		on_virsh "$host" qemu-monitor-command --hmp "$1" "$command" || true
+	done
 }
 
 remove_guests() {

@@ -79,6 +79,7 @@ static int adopt_begin(struct migration *m, struct err *err)
 	    ask_both(m, err) < 0 || read_domain(m, err) < 0 || control_forget(m, err) < 0 ||
 	    journal_take_over(m->journal, &m->record, err) < 0)
 		return -1;
+	m->record.status = MIG_ACTIVE;
 	remember(m);
 	m->report->migration = m->record.id;
 	m->performed = m->adopted = true;
