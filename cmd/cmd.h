@@ -148,12 +148,12 @@ extern const struct argp_option options_common[];
 		  0,                                                                                                  \
 		  "what to do about a guest that changes its memory too fast: careful, balanced or must-finish",      \
 		  0 },                                                                                                \
+		{ "on-timeout", OPT_ON_TIMEOUT, "ACTION", 0, "what then: abort, postcopy or suspend", 0 },            \
 	{                                                                                                             \
 		"timeout", OPT_TIMEOUT, "S", 0, "act when it has not ended after so many seconds; 0: never", 0        \
 	}
 #define MOVER_OPTIONS                                                                                                 \
 	PLACE_OPTIONS, LIMIT_OPTIONS, WIRE_OPTIONS,                                                                   \
-		{ "on-timeout", OPT_ON_TIMEOUT, "ACTION", 0, "what then: abort, postcopy or suspend", 0 },            \
 		{ "detach", OPT_DETACH, NULL, 0, "return when it is under way, which goes on in the background", 0 }, \
 		{ "dry-run", OPT_DRY_RUN, NULL, 0, "check, show the plan, change nothing", 0 },                       \
 	{                                                                                                             \

@@ -6,9 +6,12 @@ uint64_t images_bytes(const struct images *im)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < im->n; i++)
-		if (im->v[i].fate == IMAGE_COPIED && im->v[i].info)
-			bytes += im->v[i].info->actual_size;
+	for (size_t i = 0; i < im->n; i++) {
+		const struct image_plan *p = &im->v[i];
+
+		if (p->fate == IMAGE_COPIED && p->info) /* of a device nobody says how much of it is in use */
+			bytes += p->image->source == DISK_BLOCK ? p->info->virtual_size : p->info->actual_size;
+	}
 	return bytes;
 }
 
@@ -26,9 +29,12 @@ static int add_point(struct host *src, const struct check_input *in, unsigned se
 
 static char *why_not(const struct check_input *in)
 {
+	if (in->connection.no_port)
+		return xstrdup("with transport ssh the link is not measured before");
 	if (!in->connection.bps)
-		return xstrdup(in->connection.bps_reason ? in->connection.bps_reason
-							 : "the source does not reach the destination");
+		return xstrdup(in->connection.bps_reason    ? in->connection.bps_reason
+			       : in->connection.port_reason ? in->connection.port_reason
+							    : "the link could not be measured");
 	if (!guest_is_running(&in->look))
 		return xstrdup("it is not running, so its memory does not change");
 	return NULL;

@@ -50,7 +50,9 @@ void check_deadline(const struct check_input *in, struct findings *f)
 	uint64_t timeout_ms = in->policy ? in->policy->timeout_ms : 0;
 	auto_free char *low = str_duration(fc->total_low_ms), *high = str_duration(fc->total_high_ms), *after = NULL;
 
-	if (!timeout_ms || fc->converges != FORECAST_YES || timeout_ms >= fc->total_low_ms)
+	/* without knowing how much of its memory it uses, the low end is none */
+	if (!timeout_ms || !in->forecast.input.to_send || fc->converges != FORECAST_YES ||
+	    timeout_ms >= fc->total_low_ms)
 		return;
 	after = str_duration(timeout_ms);
 	found(f, SIDE_NONE, "deadline",

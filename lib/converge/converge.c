@@ -108,6 +108,13 @@ uint64_t converge_most_ms(const struct converge_policy *p)
 	return p->cap_ms - (room < ROOM_MAX_MS ? room : ROOM_MAX_MS);
 }
 
+uint64_t converge_cap_for_ms(uint64_t limit_ms)
+{
+	uint64_t room = limit_ms / (ROOM_PART - 1) + 1;
+
+	return limit_ms + (room < ROOM_MAX_MS ? room : ROOM_MAX_MS);
+}
+
 uint64_t converge_first_ms(const struct converge_policy *p)
 {
 	uint64_t first = p->cap_ms / FIRST_PART, most = converge_most_ms(p);
@@ -280,8 +287,10 @@ static void note_pass(struct converge *c, const struct converge_reading *r, uint
 {
 	c->left = left_after_sync(c, r, passes);
 	c->needed_ms = ms_for(c->left, r->bps);
-	if (c->needed_ms <= c->limit_ms && passes > 1) /* else it would have ended at one of those syncs */
+	/* else it would have ended, at one of those syncs, or at the last one: QEMU's idea of the rate is another */
+	if (c->needed_ms <= c->limit_ms && (passes > 1 || c->fits))
 		c->needed_ms = c->limit_ms + 1;
+	c->fits = c->needed_ms <= c->limit_ms;
 	if (!c->best_ms || r->throttle != c->throttle || c->needed_ms < scaled(c->best_ms, BETTER_PERCENT)) {
 		c->best_ms = c->needed_ms;
 		c->best_at_ms = r->at_ms;
@@ -311,7 +320,8 @@ static void say_stall(struct converge *c, const struct converge_policy *p, const
 					? xstrdup("; going on until the deadline")
 					: xstrdup("");
 
-	because(a, "it does not converge: %s, and %llu ms are allowed%s", left, (unsigned long long)p->cap_ms, until);
+	because(a, "it does not converge: %s, and %llu of the %llu ms that are allowed are for that%s", left,
+		(unsigned long long)converge_most_ms(p), (unsigned long long)p->cap_ms, until);
 	a->stall = true;
 	a->needed_ms = c->needed_ms;
 	c->told = true;

@@ -60,6 +60,9 @@ void converge_policy_preset(struct converge_policy *p, enum converge_preset pres
  */
 uint64_t converge_most_ms(const struct converge_policy *p);
 
+/* The downtime to ask for, ms, so that a limit of limit_ms may be set: the inverse of that. */
+uint64_t converge_cap_for_ms(uint64_t limit_ms);
+
 /* The limit a migration begins with, ms: a quarter of the cap, and 20 at least, or the cap if that is less. */
 uint64_t converge_first_ms(const struct converge_policy *p);
 
@@ -110,6 +113,7 @@ struct converge {
 	int64_t best_at_ms;
 	unsigned passes; /* since the best one */
 	int throttle;
+	bool fits;  /* what the last sync left is within the limit, as far as can be seen: QEMU should have ended it */
 	bool ended; /* an action was taken that ends it: nothing more is decided */
 	bool told;  /* that it stalls */
 };

@@ -144,8 +144,8 @@ void forecast_make(const struct forecast_input *in, struct forecast *f)
 		return;
 	low = walk(in, STAYS, fast, limit);
 	high = walk(in, GOES_ON, slow, limit);
-	f->needed_ms =
-		rounded(low.ends ? high.downtime_ms : walk(in, AS_SEEN, (double)in->bps / 1000, limit).downtime_ms);
+	f->needed_ms = converge_cap_for_ms(
+		rounded(low.ends ? high.downtime_ms : walk(in, AS_SEEN, (double)in->bps / 1000, limit).downtime_ms));
 	f->converges = low.ends && high.ends ? FORECAST_YES : low.ends ? FORECAST_UNCLEAR : FORECAST_NO;
 	if (f->converges != FORECAST_YES)
 		return;
@@ -189,8 +189,9 @@ static char *range(uint64_t low_ms, uint64_t high_ms)
 char *forecast_text(const struct forecast_input *in, const struct forecast *f)
 {
 	uint64_t size = in->to_send ? in->to_send : in->memory, dirty;
-	auto_free char *send = str_bytes(size + in->disks), *rate = str_bytes(in->bps), *total = NULL, *down = NULL;
+	auto_free char *bytes = str_bytes(size + in->disks), *rate = str_bytes(in->bps), *total = NULL, *down = NULL;
 	auto_free char *changes = NULL, *needed = str_duration(f->needed_ms);
+	auto_free char *send = in->to_send ? xstrdup(bytes) : str_printf("up to %s", bytes);
 
 	if (f->converges == FORECAST_UNKNOWN)
 		return xstrdup("not known");

@@ -68,7 +68,9 @@ static const char cut_script[] = FIND_QEMU "[ -n \"$p\" ] || exit 1\n"
 					   "		ss -K state established src \"${l%:*}\" sport = \":${l##*:}\" "
 					   "dst \"${r%:*}\" dport = \":$port\" >/dev/null "
 					   "2>&1\n"
-					   "		n=$((n + 1))\n"
+					   "		[ -n \"$(ss -tnH state established src \"${l%:*}\" sport = "
+					   "\":${l##*:}\" dst \"${r%:*}\" dport = \":$port\" 2>/dev/null)\" ] || "
+					   "n=$((n + 1))\n"
 					   "		break\n"
 					   "	done\n"
 					   "done <<E\n"
@@ -90,8 +92,11 @@ int process_cut(struct host *h, const char *uuid, const struct strv *addresses, 
 		args[3 + i] = addresses->v[i];
 	if (host_exec_wait(host_script_start(h, cut_script, args, 0), &r, err) < 0)
 		return -1;
-	return r.exit_status == 0 ? 0
-				  : err_set(err, E_REMOTE, 0, "the connections of its QEMU cannot be ended (ss -K)");
+	if (r.exit_status != 0)
+		return err_set(err, E_REMOTE, 0, "the connections of its QEMU cannot be ended (ss -K)");
+	if (r.out.p && r.out.p[0] == '0')
+		return err_set(err, E_REMOTE, 0, "none of its QEMU's connections was ended (ss -K)");
+	return 0;
 }
 
 /* ---- the lease ---- */

@@ -134,6 +134,9 @@ static void follow(struct migration *m, bool cancel)
 			       .answered_ms = clock_ms(),
 			       .looked_ms = clock_ms() };
 
+	/* whoever was there before has perhaps raised it */
+	if (guest_get_max_downtime(m->src, m->record.uuid, &f.w.converge.limit_ms, NULL) < 0)
+		f.w.converge.limit_ms = 0;
 	if (cancel && !f.w.postcopy) {
 		m->stop_asked = E_CANCELLED;
 		if (m->src_look.job == GUEST_JOB_MIGRATION_OUT) /* any other job is somebody else's */

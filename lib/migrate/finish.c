@@ -177,13 +177,13 @@ static void note_qemu_log(struct migration *m)
 /* We stopped it, and not because anybody asked. */
 static int gave_up(struct migration *m, struct err *err)
 {
-	uint64_t allowed = m->policy.cap_ms;
-	auto_free char *needed = m->needed_ms > allowed ? str_duration(m->needed_ms) : NULL;
+	uint64_t allowed = m->policy.cap_ms, cap = converge_cap_for_ms(m->needed_ms);
+	auto_free char *needed = m->needed_ms && cap > allowed ? str_duration(cap) : NULL;
 	auto_free char *would = needed ? str_printf(" it needs a downtime of about %s, and %llu ms are allowed;",
 						    needed, (unsigned long long)allowed)
 				       : xstrdup("");
 	/* half as much again: what it needs changes from pass to pass */
-	auto_free char *try = needed ? str_printf("--max-downtime %llu", (unsigned long long)m->needed_ms * 3 / 2)
+	auto_free char *try = needed ? str_printf("--max-downtime %llu", (unsigned long long)cap * 3 / 2)
 				     : xstrdup("more --max-downtime");
 
 	if (m->stop_asked == E_DEADLINE) {

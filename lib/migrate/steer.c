@@ -25,13 +25,15 @@ void steer_abort(struct watch *w, enum err_id why)
 }
 
 /* QEMU goes on with the old limit if it does not take the new one: that is no reason to stop. */
-static void set_limit(struct watch *w, uint64_t limit_ms)
+static int set_limit(struct watch *w, uint64_t limit_ms)
 {
 	struct err err auto_err = ERR_INIT;
 	struct migration *m = w->m;
 
-	if (guest_set_max_downtime(m->src, m->record.uuid, limit_ms, &err) < 0)
-		migration_note(m, "%s", err.msg);
+	if (guest_set_max_downtime(m->src, m->record.uuid, limit_ms, &err) == 0)
+		return 0;
+	migration_note(m, "%s", err.msg);
+	return -1;
 }
 
 int steer_postcopy(struct watch *w, struct err *err)
@@ -56,7 +58,8 @@ static int suspend(struct watch *w, struct err *err)
 	return rc;
 }
 
-static void act(struct watch *w, const struct converge_action *a)
+/* was_ms: the limit before it was decided. */
+static void act(struct watch *w, const struct converge_action *a, uint64_t was_ms)
 {
 	struct err err auto_err = ERR_INIT;
 	enum err_id why = a->deadline ? E_DEADLINE : E_CONVERGE;
@@ -66,7 +69,8 @@ static void act(struct watch *w, const struct converge_action *a)
 	case CONVERGE_WAIT:
 		return;
 	case CONVERGE_LIMIT:
-		set_limit(w, a->limit_ms);
+		if (set_limit(w, a->limit_ms) < 0)
+			w->converge.limit_ms = was_ms; /* and it is decided anew after the next pass */
 		return;
 	case CONVERGE_ABORT:
 		steer_abort(w, why);
@@ -87,6 +91,7 @@ static void act(struct watch *w, const struct converge_action *a)
 void steer(struct watch *w, const struct converge_reading *r)
 {
 	struct converge_action a;
+	uint64_t was_ms = w->converge.limit_ms;
 
 	if (w->abort_since_ms)
 		return;
@@ -95,5 +100,5 @@ void steer(struct watch *w, const struct converge_reading *r)
 		w->m->needed_ms = a.needed_ms;
 	if (a.reason[0])
 		migration_decision(w->m, converge_do_name(a.what), a.limit_ms, a.needed_ms, a.reason);
-	act(w, &a);
+	act(w, &a, was_ms);
 }

@@ -769,6 +769,7 @@ static const struct converge_policy ten_seconds = { .timeout_ms = 10000 };
 TWIST(t_deadline)
 {
 	x->in.policy = &ten_seconds;
+	x->in.forecast.input.to_send = 1;
 	x->in.forecast.forecast =
 		(struct forecast) { .converges = FORECAST_YES, .total_low_ms = 10001, .total_high_ms = 15000 };
 }

@@ -88,8 +88,8 @@ static void a_hot_set_may_not_converge(void **state)
 	in.points = 2;
 	forecast_make(&in, &f);
 	assert_int_equal(f.converges, FORECAST_UNCLEAR);
-	assert_in_range(f.needed_ms, 400, 650);
-	in.point[1].bytes = 60 * MIB; /* other memory all the time: slow enough, then */
+	assert_in_range(f.needed_ms, 500, 750); /* of which a fifth is no memory's */
+	in.point[1].bytes = 60 * MIB;           /* other memory all the time: slow enough, then */
 	forecast_make(&in, &f);
 	assert_int_equal(f.converges, FORECAST_YES);
 	in.point[0].bytes = in.point[1].bytes = 4 * MIB; /* so few that the limit has room for them */
