@@ -630,8 +630,9 @@ static void a_measurement_saves_a_pass(void **state)
 /* What fits by our reckoning, and not by QEMU's, pass after pass: that is a stall as well. */
 static void qemu_sees_it_otherwise(void **state)
 {
-	struct model q = { .memory = 256 * MIB, .set = 8 * MIB, .dirty_bps = 100 * MIB, .bps = 35 * MIB, .qemu = 0.9 };
-	struct converge_policy careful = policy(CONVERGE_CAREFUL, 300), more = policy(CONVERGE_CAREFUL, 600);
+	/* the set takes 1150 ms, and passes 190 */
+	struct model q = { .memory = 256 * MIB, .set = 40 * MIB, .dirty_bps = 300 * MIB, .bps = 35 * MIB, .qemu = 0.8 };
+	struct converge_policy careful = policy(CONVERGE_CAREFUL, 1300), more = policy(CONVERGE_CAREFUL, 1700);
 
 	(void)state;
 	assert_int_equal(simulate(q, &careful).end, ABORTED);
