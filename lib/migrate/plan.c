@@ -58,8 +58,9 @@ static void plan_copied(struct migration *m, const struct image_plan *p)
 	auto_free char *backing = image_backing_name(&m->facts.images, p);
 	bool file = p->image->source == DISK_FILE;
 
-	add(m, "disk %s: %s (%s, %s, %s of it in use) copied while the guest runs", p->disk->target, p->image->path,
-	    p->info ? p->info->format : "?", size, held);
+	/* of a device nobody says how much of it is in use */
+	add(m, "disk %s: %s (%s, %s%s%s%s) copied while the guest runs", p->disk->target, p->image->path,
+	    p->info ? p->info->format : "?", size, file ? ", " : "", file ? held : "", file ? " of it in use" : "");
 	if (file)
 		add(m, "%s: %s made, empty%s%s", host_label(m->dst), p->dst_path, backing ? ", over " : "",
 		    backing ? backing : "");
