@@ -133,7 +133,7 @@ forbid_postcopy() {	# HOST
 	make_guest g1
 	run_json live g1 --from alpha --to beta --policy must-finish
 	assert_exit 0
-	json 'map(select(.event == "note" and (.text | contains("stands still until vmmig recover")))) | length == 1'
+	json 'map(select(.event == "note" and (.text | contains("stands still until that works again")))) | length == 1'
 	json '(map(.event == "note" and ((.text // "") | contains("stands still"))) | index(true)) <
 		(map(.event == "phase" and .phase == "perform") | index(true))'
 	assert_at beta g1

@@ -139,11 +139,11 @@ static void plan_downtime(struct migration *m)
 
 char *plan_postcopy_risk(const struct migration *m)
 {
-	return str_printf(
-		"post-copy may come into play: from then on the guest lives on both hosts, and cannot be "
-		"stopped; if the network between %s and %s fails, it stands still until vmmig recover; if one "
-		"of the hosts fails, it is lost with what it had in memory",
-		host_name(m->src), host_name(m->dst));
+	return str_printf("post-copy may come into play: from then on the guest lives on both hosts, and cannot be "
+			  "stopped; if the network between %s and %s fails, it stands still until that works again, "
+			  "and vmmig or vmmig recover helps it to go on; if one "
+			  "of the hosts fails, it is lost with what it had in memory",
+			  host_name(m->src), host_name(m->dst));
 }
 
 static void plan_postcopy(struct migration *m)

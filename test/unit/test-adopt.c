@@ -8,6 +8,7 @@
 #include "migrate/perform-private.h"
 
 static struct journal *journal;
+static struct own_journal own;
 static int64_t old_request;
 static enum guest_job other_job = GUEST_JOB_NONE; /* of the source, when there is no migration */
 static struct move_options opt = { .max_downtime_ms = 300 };
@@ -258,28 +259,17 @@ static void requests(void **state)
 	close_hosts(&m);
 }
 
-static char dir[] = "/tmp/vmmig-adopt-XXXXXX";
-
 static int setup(void **state)
 {
-	struct err err auto_err = ERR_INIT;
-	auto_free char *path = NULL;
-
 	(void)state;
-	world = shared_memory(sizeof(*world));
-	assert_non_null(mkdtemp(dir));
-	path = str_printf("%s/journal.db", dir);
-	journal = journal_open(path, &err);
+	journal = own_world(&own);
 	return journal ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-	auto_free char *command = str_printf("rm -rf '%s'", dir);
-
 	(void)state;
-	journal_close(journal);
-	return system(command);
+	return end_world(&own);
 }
 
 int main(void)

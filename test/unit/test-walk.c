@@ -7,6 +7,7 @@
 #include "world.h"
 
 static struct journal *journal;
+static struct own_journal own;
 
 /* begin without hosts: what it leaves for the others. */
 static int fake_begin(struct migration *m, struct err *err)
@@ -167,28 +168,17 @@ static void test_all_from_nth_call_fail(void **state)
 	every_failure(true);
 }
 
-static char dir[] = "/tmp/vmmig-walk-XXXXXX";
-
 static int setup(void **state)
 {
-	struct err err auto_err = ERR_INIT;
-	auto_free char *path = NULL;
-
 	(void)state;
-	world = shared_memory(sizeof(*world));
-	assert_non_null(mkdtemp(dir));
-	path = str_printf("%s/journal.db", dir);
-	journal = journal_open(path, &err);
+	journal = own_world(&own);
 	return journal ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-	auto_free char *command = str_printf("rm -rf '%s'", dir);
-
 	(void)state;
-	journal_close(journal);
-	return system(command);
+	return end_world(&own);
 }
 
 int main(void)

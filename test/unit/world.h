@@ -471,4 +471,32 @@ static void new_world(enum outcome outcome, struct fault fault)
 	put(&world->dst, GUEST_ABSENT, GUEST_WHY_OTHER, 0);
 }
 
+/* ---- a world with a journal of its own ---- */
+
+struct own_journal {
+	char dir[32];
+	struct journal *journal;
+};
+
+static inline struct journal *own_world(struct own_journal *o)
+{
+	struct err err auto_err = ERR_INIT;
+	auto_free char *path = NULL;
+
+	world = shared_memory(sizeof(*world));
+	snprintf(o->dir, sizeof(o->dir), "/tmp/vmmig-world-XXXXXX");
+	assert_non_null(mkdtemp(o->dir));
+	path = str_printf("%s/journal.db", o->dir);
+	o->journal = journal_open(path, &err);
+	return o->journal;
+}
+
+static inline int end_world(struct own_journal *o)
+{
+	auto_free char *command = str_printf("rm -rf '%s'", o->dir);
+
+	journal_close(o->journal);
+	return system(command);
+}
+
 #endif
