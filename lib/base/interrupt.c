@@ -7,9 +7,22 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
-static atomic_int count;
-static atomic_int acked;
+static atomic_int count; /* signals */
+
+struct interrupt_scope {
+	atomic_int asked, acked;
+	struct interrupt_scope *next;
+};
+static struct interrupt_scope whole;
+static _Atomic(struct interrupt_scope *) scopes; /* none is ever freed: a call that hangs may outlive its caller */
+static _Thread_local struct interrupt_scope *own;
+
+static struct interrupt_scope *scope(void)
+{
+	return own ? own : &whole;
+}
 
 static void on_signal(int sig)
 {
@@ -45,9 +58,15 @@ void interrupt_install(void)
 	sigaction(SIGPIPE, &ign, NULL); /* a reader that goes away is an error return, not a death */
 }
 
+/* All that has come so far. */
+static int seen_by(const struct interrupt_scope *s)
+{
+	return atomic_load(&count) + atomic_load(&s->asked);
+}
+
 bool interrupt_pending(void)
 {
-	return atomic_load(&count) > atomic_load(&acked);
+	return seen_by(scope()) > atomic_load(&scope()->acked);
 }
 
 bool interrupt_seen(void)
@@ -57,5 +76,47 @@ bool interrupt_seen(void)
 
 void interrupt_ack(void)
 {
-	atomic_store(&acked, atomic_load(&count));
+	atomic_store(&scope()->acked, seen_by(scope()));
+}
+
+struct interrupt_scope *interrupt_scope_new(void)
+{
+	struct interrupt_scope *s = xcalloc(1, sizeof(*s));
+
+	s->next = atomic_load(&scopes);
+	while (!atomic_compare_exchange_weak(&scopes, &s->next, s))
+		;
+	return s;
+}
+
+void interrupt_ask(struct interrupt_scope *s)
+{
+	atomic_fetch_add(&s->asked, 1);
+}
+
+struct beginning {
+	void *(*fn)(void *arg);
+	void *arg;
+	struct interrupt_scope *scope;
+};
+
+static void *begin(void *arg)
+{
+	struct beginning b = *(struct beginning *)arg;
+
+	free(arg);
+	own = b.scope;
+	return b.fn(b.arg);
+}
+
+int interrupt_thread(pthread_t *thread, struct interrupt_scope *s, void *(*fn)(void *arg), void *arg)
+{
+	struct beginning *b = xcalloc(1, sizeof(*b));
+	int rc;
+
+	*b = (struct beginning) { fn, arg, s ? s : own };
+	rc = pthread_create(thread, NULL, begin, b);
+	if (rc)
+		free(b);
+	return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/task.h"
+#include "base/interrupt.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -65,7 +66,7 @@ struct task *task_start(int (*run)(void *arg, struct err *err), void *arg, void 
 	t->run = run;
 	t->release = release;
 	t->arg = arg;
-	if (pthread_create(&thread, NULL, task_main, t) == 0) {
+	if (interrupt_thread(&thread, NULL, task_main, t) == 0) {
 		pthread_detach(thread);
 		return t;
 	}

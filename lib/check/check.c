@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/quote.h"
 #include "check/checks.h"
@@ -250,7 +251,7 @@ static void *errand_main(void *p)
 
 static void errand_start(struct errand *e)
 {
-	e->started = pthread_create(&e->thread, NULL, errand_main, e) == 0;
+	e->started = interrupt_thread(&e->thread, NULL, errand_main, e) == 0;
 	if (!e->started)
 		e->run(e);
 }

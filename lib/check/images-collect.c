@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "check/images.h"
 
 static bool is_local(const struct image_plan *p)
@@ -160,7 +161,7 @@ static void compare_content(struct host *src, struct host *dst, const struct dig
 	struct digesting a = { src, p->image->path, &p->src, kind, p->info->cluster_size, cache, "", ERR_INIT };
 	struct digesting b = { dst, p->dst_path, &p->dst, kind, p->info->cluster_size, cache, "", ERR_INIT };
 	pthread_t thread;
-	bool threaded = pthread_create(&thread, NULL, digest_main, &a) == 0;
+	bool threaded = interrupt_thread(&thread, NULL, digest_main, &a) == 0;
 
 	if (!threaded)
 		digest_main(&a);

@@ -189,3 +189,31 @@ int files_parse_stat(const char *text, size_t n, struct file_fact *out)
 		file_fact_clear(&out[i]);
 	return -1;
 }
+
+static int parse_range(const char *line, struct ranges *out)
+{
+	const char *space = strchr(line, ' ');
+	auto_free char *left = space ? xstrndup(line, (size_t)(space - line)) : NULL;
+	unsigned long long from, to;
+
+	if (!left || str_to_uint(left, 0, IMAGE_SIZE_MAX, &from) < 0 ||
+	    str_to_uint(space + 1, from + 1, IMAGE_SIZE_MAX, &to) < 0 || (out->n && from < out->v[out->n - 1].to))
+		return -1;
+	ranges_add(out, from, to);
+	return 0;
+}
+
+int files_parse_map(char *text, struct ranges *out)
+{
+	bool ended = false, bad = !text;
+
+	for (char *save = NULL, *p = bad ? NULL : strtok_r(text, "\n", &save); p && !bad;
+	     p = strtok_r(NULL, "\n", &save)) {
+		bad = ended || (!str_eq(p, "end") && parse_range(p, out) < 0);
+		ended = str_eq(p, "end");
+	}
+	if (ended && !bad)
+		return 0;
+	ranges_clear(out);
+	return -1;
+}

@@ -7,15 +7,19 @@
 
 /*
  * is_open FILE: by descriptors of processes, as far as we may see them, and by locks, which everybody may see and QEMU
- * takes on every image. Not find -samefile: it opens the file itself, and finds that.
+ * takes on every image. Not find -samefile: it opens the file itself, and finds that. A server of vmmig's own does not
+ * count: it has files open until all that it serves have come.
  */
-#define IS_OPEN                                                                                                     \
-	"is_open() {\n"                                                                                             \
-	"  set -- $(stat -L -c '%d:%i %i %d' -- \"$1\")\n"                                                          \
-	"  l=$(printf '%02x:%02x:%s' $(($3 / 256 % 4096 + $3 / 4294967296 * 4096)) "                                \
-	"$(($3 % 256 + $3 / 1048576 % 4096 * 256)) \"$2\")\n"                                                       \
-	"  grep -qs \" $l \" /proc/locks ||\n"                                                                      \
-	"  find -L /proc/[0-9]*/fd -maxdepth 1 -inum \"$2\" -printf '%D:%i\\n' 2>/dev/null | grep -qxF -e \"$1\"\n" \
+#define IS_OPEN                                                                                     \
+	"is_open() {\n"                                                                             \
+	"  set -- $(stat -L -c '%d:%i %i %d' -- \"$1\")\n"                                          \
+	"  l=$(printf '%02x:%02x:%s' $(($3 / 256 % 4096 + $3 / 4294967296 * 4096)) "                \
+	"$(($3 % 256 + $3 / 1048576 % 4096 * 256)) \"$2\")\n"                                       \
+	"  grep -qs \" $l \" /proc/locks ||\n"                                                      \
+	"  find -L /proc/[0-9]*/fd -maxdepth 1 -inum \"$2\" -printf '%D:%i %H\\n' 2>/dev/null | \n" \
+	"  while read -r i h; do\n"                                                                 \
+	"    [ \"$i\" != \"$1\" ] || grep -qsF /run/vmmig-nbd. \"${h%/fd}/cmdline\" || echo yes\n"  \
+	"  done | grep -q yes\n"                                                                    \
 	"}\n"
 
 /*
@@ -123,6 +127,32 @@ const char files_digest_script[] =
 	"  head -c 64 /dev/urandom; } 3<&- | sum 3<&- &\n"
 	"fi\n" WATCHED "exit $rc\n";
 
+/* PATH DRIVER GAP: "FROM TO" of all data, gaps that are no larger closed */
+const char files_map_script[] =
+	"LC_ALL=C; export LC_ALL\n"
+	"f=$(printf '%s\\n' \"$1\" | sed 's/,/,,/g')\n"
+	"{ qemu-img map -U --output=json --image-opts \"driver=raw,file.driver=$2,file.filename=$f\" || echo failed; } "
+	"|\n"
+	"awk -v gap=\"$3\" '\n"
+	"  /failed/ { bad = 1 }\n"
+	"  !/\"data\": true/ || /\"zero\": true/ { next }\n"
+	"  { s = $0; sub(/.*\"start\": */, \"\", s); from = s + 0\n"
+	"    s = $0; sub(/.*\"length\": */, \"\", s); len = s + 0\n"
+	"    if (n && from - to <= gap) { to = from + len; next }\n"
+	"    if (n) printf \"%.0f %.0f\\n\", first, to\n"
+	"    first = from; to = from + len; n = 1 }\n"
+	"  END { if (bad) exit 1; if (n) printf \"%.0f %.0f\\n\", first, to; print \"end\" }'\n";
+
+/* PATH; "FROM LENGTH" of each range and "." on standard input, which stays open */
+const char files_digest_ranges_script[] =
+	"LC_ALL=C; export LC_ALL; exec 3<&0 </dev/null\n"
+	"r=; while read -r o l <&3 && [ \"$o\" != . ]; do r=\"$r$o $l\n\"; done\n"
+	"sum() { if command -v openssl >/dev/null; then exec openssl dgst -sha256 -r; else exec sha256sum; fi; }\n"
+	"exec 4<\"$1\" || exit 1\n" WATCH "printf %s \"$r\" | while read -r o l; do\n"
+	"  dd if=/proc/self/fd/4 bs=1M iflag=skip_bytes,count_bytes,fullblock skip=\"$o\" count=\"$l\" status=none ||\n"
+	"    head -c 64 /dev/urandom\n"
+	"done 3<&- | sum 3<&- &\n" WATCHED "exit $rc\n";
+
 /* DEVICE SIZE: a digest of each of 32 places, read past this host's cache; "-" for one that cannot be read so. */
 const char files_sample_script[] =
 	"LC_ALL=C; export LC_ALL\n"
@@ -190,9 +220,43 @@ const char files_receive_script[] =
 	    "rm -rf -- \"$d\"\n"
 	    "[ -n \"$ok\" ]\n";
 
+/* ADDRESS MIN MAX, a held command with FILES and "." on its standard input; as above. */
+const char files_serve_script[] = LIB
+	"command -v qemu-storage-daemon >/dev/null || { echo 'qemu-storage-daemon is missing' >&2; exit 3; }\n"
+	"trap '' HUP INT TERM PIPE\n"
+	"d=$(mktemp -d /run/vmmig-nbd.XXXXXX) || exit 3\n"
+	"key=$(head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \\n')\n"
+	"printf 'vmmig:%s\\n' \"$key\" >\"$d/keys.psk\"\n"
+	"a=$1 min=$2 p=$3 n=0 ok=; set --\n"
+	"while read -r f && [ \"$f\" != . ]; do\n"
+	"  e=$(printf '%s\\n' \"$f\" | sed 's/,/,,/g') k='file,locking=off'; [ ! -b \"$f\" ] || k=host_device\n"
+	"  set -- \"$@\" --blockdev \"driver=$k,node-name=n$n,discard=unmap,filename=$e\" \\\n"
+	"    --export \"type=nbd,id=e$n,node-name=n$n,name=$n,writable=on\"\n"
+	"  n=$((n + 1))\n"
+	"done\n"
+	"[ \"$a\" != unix ] || p=$d/s\n"
+	"while [ -z \"$ok\" ] && { [ \"$a\" = unix ] || [ \"$p\" -ge \"$min\" ]; }; do\n"
+	"  if [ \"$a\" = unix ]; then at=addr.type=unix,addr.path=$p\n"
+	"  else at=addr.type=inet,addr.host=$a,addr.port=$p; fi\n"
+	"  if qemu-storage-daemon --daemonize --pidfile \"$d/pid\" \\\n"
+	"    --object tls-creds-psk,id=t,endpoint=server,priority=" TLS_PRIORITY ",dir=\"$d\" \\\n"
+	"    --nbd-server $at,tls-creds=t,max-connections=0 \"$@\" </dev/null >/dev/null 2>\"$d/why\" 9>&-; then ok=1\n"
+	"  elif [ \"$a\" != unix ] && grep -q 'in use' \"$d/why\"; then p=$((p - 1))\n"
+	"  else cat \"$d/why\" >&2; break; fi\n"
+	"done\n"
+	"if [ -n \"$ok\" ]; then echo \"$p $key\"; cat >/dev/null; fi\n"
+	"pid=; [ ! -s \"$d/pid\" ] || read -r pid <\"$d/pid\"\n"
+	"[ -z \"$pid\" ] || kill \"$pid\" 2>/dev/null\n"
+	"n=0; while [ -n \"$pid\" ] && kill -0 \"$pid\" 2>/dev/null; do\n"
+	"  n=$((n + 1)); [ $n -ne 100 ] || kill -KILL \"$pid\" 2>/dev/null; [ $n -lt 200 ] || break; sleep 0.05\n"
+	"done\n"
+	"rm -rf -- \"$d\"\n"
+	"[ -n \"$ok\" ]\n";
+
 /*
- * PATH DRIVER ADDRESS|SOCKET PORT OFFSET LENGTH RATE(MiB/s); the key on standard input. Options double their commas.
- * QEMU's tools wait for a dead network as long as TCP does; so one that reads nothing any more for 20 s is ended.
+ * PATH DRIVER ADDRESS|SOCKET PORT OFFSET LENGTH RATE(MiB/s) EXPORT; the key on standard input. Options double their
+ * commas. QEMU's tools wait for a dead network as long as TCP does; so one that reads nothing any more for 20 s is
+ * ended.
  */
 const char files_send_script[] =
 	LIB "exec 3<&0; read -r key <&3 || exit 1\n"
@@ -205,7 +269,7 @@ const char files_send_script[] =
 	    "  --object tls-creds-psk,id=t,endpoint=client,username=vmmig,priority=" TLS_PRIORITY ",dir=\"$d\" -U \\\n"
 	    "  --image-opts --target-image-opts \"driver=raw,offset=$5,size=$6,file.driver=$2,file.filename=$f\" \\\n"
 	    "  \"driver=raw,offset=$5,size=$6,file.driver=nbd,file.server.type=$to,"
-	    "file.export=vmmig,file.tls-creds=t\" 3<&- &\n"
+	    "file.export=$8,file.tls-creds=t\" 3<&- &\n"
 	    "q=$!\n"
 	    "{ s=0 l=; while sleep 1 && read -r u r </proc/$q/io; do\n"
 	    "    if [ \"$r\" != \"$l\" ]; then l=$r s=0; else s=$((s + 1)); fi\n"

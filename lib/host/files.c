@@ -142,6 +142,17 @@ static int op_chain(struct host *h, const char *path, const char *format, bool w
 	return image_chain_parse(r.out.p ? r.out.p : "", r.out.len, out, err);
 }
 
+static int read_digest(const char *path, struct exec_result *r, char hex[DIGEST_HEX + 1], struct err *err)
+{
+	if (judge(r, E_REMOTE, "sha256sum", err) < 0)
+		return -1;
+	if (!r->out.p || strspn(r->out.p, "0123456789abcdef") != DIGEST_HEX)
+		return err_set(err, E_REMOTE, 0, "sha256sum of %s gave no digest", path);
+	memcpy(hex, r->out.p, DIGEST_HEX);
+	hex[DIGEST_HEX] = '\0';
+	return 0;
+}
+
 static int op_digest(struct host *h, const char *path, enum digest_kind kind, uint64_t cluster_size,
 		     char hex[DIGEST_HEX + 1], struct err *err)
 {
@@ -151,13 +162,54 @@ static int op_digest(struct host *h, const char *path, enum digest_kind kind, ui
 
 	if (host_hold_wait(host_hold_start(h, files_digest_script, args), &r, err) < 0)
 		return err_wrap(err, "read %s", path);
-	if (judge(&r, E_REMOTE, "sha256sum", err) < 0)
+	return read_digest(path, &r, hex, err);
+}
+
+/* A gap that costs less to read than to leave out, and no more ranges than an answer has room for. */
+static uint64_t map_gap(uint64_t size)
+{
+	enum { GAP = 1 << 20, RANGES = 16384 };
+
+	return size / RANGES > GAP ? size / RANGES : GAP;
+}
+
+static int op_map(struct host *h, const char *path, bool block, struct ranges *out, struct err *err)
+{
+	struct file_fact f = { 0 };
+	auto_free char *gap = NULL;
+	struct exec_result r auto_exec = { 0 };
+	int rc = op_stat(h, &path, 1, &f, err);
+	uint64_t size = f.size;
+
+	file_fact_clear(&f);
+	if (rc < 0)
 		return -1;
-	if (!r.out.p || strspn(r.out.p, "0123456789abcdef") != DIGEST_HEX)
-		return err_set(err, E_REMOTE, 0, "sha256sum of %s gave no digest", path);
-	memcpy(hex, r.out.p, DIGEST_HEX);
-	hex[DIGEST_HEX] = '\0';
-	return 0;
+	if (block) {
+		ranges_add(out, 0, size);
+		return 0;
+	}
+	gap = str_printf("%" PRIu64, map_gap(size));
+	if (run_as(E_REMOTE, h, files_map_script, (const char *[]) { path, "file", gap, NULL }, "qemu-img map", &r,
+		   err) < 0)
+		return -1;
+	return files_parse_map(r.out.p, out) < 0
+		       ? err_set(err, E_REMOTE, 0, "qemu-img map of %s gave an answer that makes no sense", path)
+		       : 0;
+}
+
+static int op_digest_ranges(struct host *h, const char *path, const struct ranges *ranges, char hex[DIGEST_HEX + 1],
+			    struct err *err)
+{
+	const char *args[] = { path, NULL };
+	struct exec_result r auto_exec = { 0 };
+	struct buf input auto_buf = { 0 };
+
+	for (size_t i = 0; i < ranges->n; i++)
+		buf_addf(&input, "%" PRIu64 " %" PRIu64 "\n", ranges->v[i].from, ranges->v[i].to - ranges->v[i].from);
+	buf_add(&input, ".\n", 2);
+	if (host_hold_wait(host_hold_start_input(h, files_digest_ranges_script, args, input.p), &r, err) < 0)
+		return err_wrap(err, "read %s", path);
+	return read_digest(path, &r, hex, err);
 }
 
 static int op_sample(struct host *h, const char *path, uint64_t size, struct strv *out, struct err *err)
@@ -326,26 +378,20 @@ static int op_part_drop(struct host *h, const char *part, struct err *err)
 
 /* ---- from host to host ---- */
 
-static int op_receive(struct host *h, const char *part, const char *address, unsigned port_min, unsigned port_max,
-		      struct receiver *r, struct err *err)
+/* "PORT KEY", or "SOCKET KEY". */
+static int read_listening(char *line, bool is_unix, struct receiver *r, struct err *err)
 {
-	auto_free char *min = str_printf("%u", port_min), *max = str_printf("%u", port_max);
-	const char *args[] = { part, address ? address : "", min, max, NULL };
-	auto_free char *line = NULL, *port = NULL;
+	const char *space = line ? strchr(line, ' ') : NULL;
+	auto_free char *port = space ? xstrndup(line, (size_t)(space - line)) : NULL;
 	unsigned long long number;
-	const char *space;
 
-	r->hold = host_hold_start(h, files_receive_script, args);
-	line = host_hold_line(r->hold, err);
-	space = line ? strchr(line, ' ') : NULL;
-	port = space ? xstrndup(line, (size_t)(space - line)) : NULL;
-	if (port && str_eq(address, "unix") && *port == '/') {
+	if (port && is_unix && *port == '/') {
 		r->socket = STEAL(port);
 		number = 0;
 	}
 	if ((!r->socket && (!port || str_to_uint(port, 1, 65535, &number) < 0)) ||
 	    strspn(space + 1, "0123456789abcdef") != 64) {
-		err_set(err, E_REMOTE, 0, "qemu-nbd did not begin to listen");
+		err_set(err, E_REMOTE, 0, "the server for the data did not begin to listen");
 		receiver_end(r);
 		return -1;
 	}
@@ -353,6 +399,34 @@ static int op_receive(struct host *h, const char *part, const char *address, uns
 	r->key = xstrdup(space + 1);
 	explicit_bzero(line, strlen(line));
 	return 0;
+}
+
+static int op_receive(struct host *h, const char *part, const char *address, unsigned port_min, unsigned port_max,
+		      struct receiver *r, struct err *err)
+{
+	auto_free char *min = str_printf("%u", port_min), *max = str_printf("%u", port_max);
+	const char *args[] = { part, address ? address : "", min, max, NULL };
+	auto_free char *line = NULL;
+
+	r->hold = host_hold_start(h, files_receive_script, args);
+	line = host_hold_line(r->hold, err);
+	return read_listening(line, str_eq(address, "unix"), r, err);
+}
+
+static int op_serve(struct host *h, const struct strv *files, const char *address, unsigned port_min, unsigned port_max,
+		    struct receiver *r, struct err *err)
+{
+	auto_free char *min = str_printf("%u", port_min), *max = str_printf("%u", port_max);
+	const char *args[] = { address ? address : "0.0.0.0", min, max, NULL };
+	auto_free char *line = NULL;
+	struct buf input auto_buf = { 0 };
+
+	for (size_t i = 0; i < files->n; i++)
+		buf_addf(&input, "%s\n", files->v[i]);
+	buf_add(&input, ".\n", 2);
+	r->hold = host_hold_start_input(h, files_serve_script, args, input.p);
+	line = host_hold_line(r->hold, err);
+	return read_listening(line, str_eq(address, "unix"), r, err);
 }
 
 void receiver_end(struct receiver *r)
@@ -372,13 +446,13 @@ static int op_send(struct host *h, const struct send_piece *p, struct err *err)
 	auto_free char *rate = p->bandwidth_mib ? str_printf("%u", p->bandwidth_mib) : xstrdup("");
 	auto_free char *key = str_printf("%s\n", p->key);
 	const char *args[] = {
-		p->path, p->block ? "host_device" : "file", p->address, port, offset, length, rate, NULL
+		p->path, p->block ? "host_device" : "file", p->address, port, offset, length, rate, p->export_name, NULL
 	};
 	struct exec_result r auto_exec = { 0 };
 	int rc = host_hold_wait(host_hold_start_input(h, files_send_script, args, key), &r, err);
 
 	explicit_bzero(key, strlen(key));
-	return rc < 0 ? -1 : judge(&r, E_FETCH, "send", err);
+	return rc < 0 ? -1 : judge(&r, E_COPY, "send", err);
 }
 
 static int op_lock(struct host *h, bool exclusive, const char *const paths[], struct exec_hold **lock, struct err *err)
@@ -410,6 +484,8 @@ const struct file_ops file_ops_ssh = {
 	.stat = op_stat,
 	.chain = op_chain,
 	.digest = op_digest,
+	.map = op_map,
+	.digest_ranges = op_digest_ranges,
 	.sample = op_sample,
 	.make_dir = op_make_dir,
 	.make_image = op_make_image,
@@ -422,6 +498,7 @@ const struct file_ops file_ops_ssh = {
 	.part_finish = op_part_finish,
 	.part_drop = op_part_drop,
 	.receive = op_receive,
+	.serve = op_serve,
 	.send = op_send,
 	.lock = op_lock,
 };
@@ -453,6 +530,17 @@ int file_digest(struct host *h, const char *path, enum digest_kind kind, uint64_
 		char hex[DIGEST_HEX + 1], struct err *err)
 {
 	return h->files_ops->digest(h, path, kind, cluster_size, hex, err);
+}
+
+int file_map(struct host *h, const char *path, bool block, struct ranges *out, struct err *err)
+{
+	return h->files_ops->map(h, path, block, out, err);
+}
+
+int file_digest_ranges(struct host *h, const char *path, const struct ranges *r, char hex[DIGEST_HEX + 1],
+		       struct err *err)
+{
+	return h->files_ops->digest_ranges(h, path, r, hex, err);
 }
 
 int device_sample(struct host *h, const char *path, uint64_t size, struct strv *out, struct err *err)
@@ -518,6 +606,12 @@ int receiver_begin(struct host *h, const char *part, const char *address, unsign
 		   struct receiver *r, struct err *err)
 {
 	return h->files_ops->receive(h, part, address, port_min, port_max, r, err);
+}
+
+int server_begin(struct host *h, const struct strv *files, const char *address, unsigned port_min, unsigned port_max,
+		 struct receiver *r, struct err *err)
+{
+	return h->files_ops->serve(h, files, address, port_min, port_max, r, err);
 }
 
 int file_send(struct host *h, const struct send_piece *p, struct err *err)

@@ -14,6 +14,7 @@
 #ifndef HOST_FILES_H
 #define HOST_FILES_H
 
+#include "base/ranges.h"
 #include "domain/image.h"
 #include "host/host.h"
 
@@ -95,6 +96,8 @@ struct receiver {
 	char *key;    /* a secret: only ever in standard input and files of mode 0600 */
 };
 
+#define RECEIVER_EXPORT "vmmig"
+
 /* One piece of a file on its way to a receiver. */
 struct send_piece {
 	const char *path;
@@ -102,6 +105,7 @@ struct send_piece {
 	const char *address; /* or the path of a UNIX socket */
 	unsigned port;
 	const char *key;
+	const char *export_name; /* of receiver_begin(): RECEIVER_EXPORT; of server_begin(): the file's number */
 	uint64_t offset, length;
 	unsigned bandwidth_mib; /* MiB/s; 0: no limit */
 };
@@ -112,6 +116,9 @@ struct file_ops {
 		     struct err *err);
 	int (*digest)(struct host *h, const char *path, enum digest_kind kind, uint64_t cluster_size,
 		      char hex[DIGEST_HEX + 1], struct err *err);
+	int (*map)(struct host *h, const char *path, bool block, struct ranges *out, struct err *err);
+	int (*digest_ranges)(struct host *h, const char *path, const struct ranges *r, char hex[DIGEST_HEX + 1],
+			     struct err *err);
 	int (*sample)(struct host *h, const char *path, uint64_t size, struct strv *out, struct err *err);
 	int (*make_dir)(struct host *h, const char *temp, const struct file_like *like, struct file_id *id,
 			struct err *err);
@@ -130,6 +137,8 @@ struct file_ops {
 	int (*part_drop)(struct host *h, const char *part, struct err *err);
 	int (*receive)(struct host *h, const char *part, const char *address, unsigned port_min, unsigned port_max,
 		       struct receiver *r, struct err *err);
+	int (*serve)(struct host *h, const struct strv *files, const char *address, unsigned port_min,
+		     unsigned port_max, struct receiver *r, struct err *err);
 	int (*send)(struct host *h, const struct send_piece *p, struct err *err);
 	int (*lock)(struct host *h, bool exclusive, const char *const paths[], struct exec_hold **lock,
 		    struct err *err);
@@ -153,6 +162,15 @@ int image_chain(struct host *h, const char *path, const char *format, bool whole
 		struct err *err);
 int file_digest(struct host *h, const char *path, enum digest_kind kind, uint64_t cluster_size,
 		char hex[DIGEST_HEX + 1], struct err *err);
+
+/*
+ * file_map(): where in the file there are data; the rest is holes, which read as zeros. Of a block device: all of it.
+ * Gaps that are small, as seen from the size of the file, are taken for data.
+ * file_digest_ranges(): SHA-256 over those bytes alone.
+ */
+int file_map(struct host *h, const char *path, bool block, struct ranges *out, struct err *err);
+int file_digest_ranges(struct host *h, const char *path, const struct ranges *r, char hex[DIGEST_HEX + 1],
+		       struct err *err);
 
 int device_sample(struct host *h, const char *path, uint64_t size, struct strv *out, struct err *err);
 
@@ -197,6 +215,12 @@ int part_drop(struct host *h, const char *part, struct err *err);
 int receiver_begin(struct host *h, const char *part, const char *address, unsigned port_min, unsigned port_max,
 		   struct receiver *r, struct err *err);
 void receiver_end(struct receiver *r);
+/*
+ * The same for several files (or block devices) at once, as exports "0", "1", …, by one qemu-storage-daemon. It takes
+ * no locks on them: they are ours alone, by their names (files_lock()).
+ */
+int server_begin(struct host *h, const struct strv *files, const char *address, unsigned port_min, unsigned port_max,
+		 struct receiver *r, struct err *err);
 /* Sends one piece, holes left out; when it returns the data is on the receiver's disk. */
 int file_send(struct host *h, const struct send_piece *p, struct err *err);
 

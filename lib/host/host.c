@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/quote.h"
 #include "host/host-private.h"
@@ -178,7 +179,7 @@ size_t hosts_open(struct host *const hosts[], size_t n, struct err errs[])
 
 	for (size_t i = 0; i < n; i++) {
 		o[i] = (struct opening) { .host = hosts[i], .err = &errs[i] };
-		o[i].threaded = pthread_create(&o[i].thread, NULL, open_one, &o[i]) == 0;
+		o[i].threaded = interrupt_thread(&o[i].thread, NULL, open_one, &o[i]) == 0;
 		if (!o[i].threaded)
 			open_one(&o[i]);
 	}

@@ -12,15 +12,13 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "copy/copy.h"
 #include "domain/metadata.h"
 #include "migrate/migrate.h"
 #include "migrate/service.h"
 
 enum {
-	PIECE = 128 << 20,     /* bytes sent in one go: what is lost at most when something breaks */
-	WAIT_MS = 500,         /* between two tries for a lock */
-	RETRY_MS = 60000,      /* a piece whose way broke is tried again for so long */
-	RETRY_PAUSE_MS = 2000, /* before each time */
+	WAIT_MS = 500, /* between two tries for a lock */
 };
 
 struct fetch {
@@ -33,7 +31,9 @@ struct fetch {
 	bool digest_running;
 	struct err digest_err;
 	struct exec_hold *lock; /* nobody else fetches it */
-	char *way;              /* transport ssh: the socket at the source that leads to the receiver */
+	struct receiver receiver;
+	char *way; /* transport ssh: the socket at the source that leads to the receiver */
+	int64_t begin_ms;
 };
 
 static void note(void *arg, const char *text)
@@ -107,7 +107,7 @@ static void *digest_main(void *arg)
 
 static void digest_begin(struct fetch *f)
 {
-	f->digest_running = pthread_create(&f->digest_thread, NULL, digest_main, f) == 0;
+	f->digest_running = interrupt_thread(&f->digest_thread, NULL, digest_main, f) == 0;
 	if (!f->digest_running)
 		digest_main(f);
 }
@@ -137,45 +137,27 @@ static int verify(struct fetch *f, struct err *err)
 
 /* ---- from the source host ---- */
 
-/* QEMU's block layer has sectors of 512 bytes; what is too much at the end goes again (part_trim()). */
-static uint64_t sent_size(const struct fetch *f)
+static void show(void *arg, uint64_t done, uint64_t total)
 {
-	return (f->p->src.size + 511) / 512 * 512;
-}
-
-static bool has_mark(const struct buf *marks, uint64_t offset)
-{
-	auto_free char *mark = str_printf("%" PRIu64, offset);
-	size_t len = strlen(mark);
-
-	for (const char *p = marks->p; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-		if (strncmp(p, mark, len) == 0 && p[len] == '\n')
-			return true;
-	return false;
-}
-
-static void show(struct fetch *f, uint64_t done, int64_t begin_ms)
-{
-	struct disk_progress disk = { f->p->disk->target, f->p->src.size, done };
+	struct fetch *f = arg;
+	struct disk_progress disk = { f->p->disk->target, total, done };
 	struct progress p = {
 		.phase = "prepare",
 		.disks = &disk,
 		.disks_n = 1,
-		.elapsed_ms = clock_ms() - begin_ms,
+		.elapsed_ms = clock_ms() - f->begin_ms,
 		.eta_ms = -1,
 		.eta_low_ms = -1,
 		.eta_high_ms = -1,
-		.stats = { .disk_total = f->p->src.size,
-			   .disk_processed = done,
-			   .disk_remaining = f->p->src.size - done },
+		.stats = { .disk_total = total, .disk_processed = done, .disk_remaining = total - done },
 	};
 
 	if (p.elapsed_ms > 0 && done) {
 		p.bps = done * 1000 / (uint64_t)p.elapsed_ms;
 		p.eta_ms = p.bps ? (int64_t)(p.stats.disk_remaining * 1000 / p.bps) : -1;
 		p.eta_low_ms = p.eta_high_ms = p.eta_ms; /* a file does not change */
-		if (f->p->src.size)
-			p.percent = (unsigned)((double)done * 99 / (double)f->p->src.size);
+		if (total)
+			p.percent = (unsigned)((double)done * 99 / (double)total);
 	}
 	f->m->report->ops->progress(f->m->report, &p);
 }
@@ -203,8 +185,10 @@ static int receive(struct fetch *f, struct receiver *r, struct err *err)
  * What a session held has gone with it: locks, lease, receiver. They have to be ours again before anything is written;
  * a host that does not answer yet is for the next try.
  */
-static int mend(struct fetch *f, struct receiver *r, struct err *err)
+static int mend(void *arg, struct err *err)
 {
+	struct fetch *f = arg;
+	struct receiver *r = &f->receiver;
 	struct migration *m = f->m;
 	int src = host_reopen(m->src, NULL), dst = host_reopen(m->dst, NULL);
 
@@ -223,100 +207,54 @@ static int mend(struct fetch *f, struct receiver *r, struct err *err)
 	return receive(f, r, err);
 }
 
-static int send_once(struct fetch *f, const struct receiver *r, uint64_t offset, struct err *err)
+static int where(void *arg, struct copy_where *w, struct err *err)
 {
-	struct send_piece s = {
-		.path = f->p->image->path,
-		.block = f->p->src.kind == 'b',
-		.address = f->way ? f->way : f->m->facts.connection.port_address,
-		.port = r->port,
-		.key = r->key,
-		.offset = offset,
-		.length = sent_size(f) - offset < PIECE ? sent_size(f) - offset : PIECE,
+	struct fetch *f = arg;
+
+	(void)err;
+	*w = (struct copy_where) {
+		.address = xstrdup(f->way ? f->way : f->m->facts.connection.port_address),
+		.key = xstrdup(f->receiver.key),
+		.export_name = xstrdup(RECEIVER_EXPORT),
+		.port = f->receiver.port,
 		.bandwidth_mib = f->m->opt->bandwidth_mib,
 	};
-
-	return file_send(f->m->src, &s, err);
-}
-
-/* A connection that broke is tried again: what came before stays. */
-static int send_piece(struct fetch *f, struct receiver *r, uint64_t offset, struct err *err)
-{
-	int64_t broke_ms = 0;
-
-	for (int ready = 0;;) {
-		struct err why auto_err = ERR_INIT;
-
-		if (ready == 0 && send_once(f, r, offset, &why) == 0)
-			return 0;
-		if (err_is(&why, E_CANCELLED))
-			return interrupted(err);
-		if (!why.id)
-			err_set(&why, E_DISCONNECTED, 0, "a host does not answer");
-		if (!broke_ms)
-			broke_ms = clock_ms();
-		if (clock_ms() - broke_ms > RETRY_MS || strstr(why.msg, "No space")) {
-			err_move(err, &why);
-			return err_wrap(err, "%s to %s", host_label(f->m->src), host_label(f->m->dst));
-		}
-		migration_note(f->m, "%s: at %" PRIu64 " bytes: %s; trying again", f->p->dst_path, offset, why.msg);
-		if (pause_ms(RETRY_PAUSE_MS, err) < 0)
-			return -1;
-		ready = mend(f, r, err);
-		if (ready < 0)
-			return -1;
-	}
-}
-
-static int send_pieces(struct fetch *f, struct receiver *r, const struct buf *marks, struct err *err)
-{
-	int64_t begin = clock_ms();
-
-	for (uint64_t at = 0; at < sent_size(f); at += PIECE) {
-		auto_free char *mark = str_printf("%" PRIu64, at);
-
-		show(f, at, begin);
-		if (has_mark(marks, at))
-			continue;
-		if (interrupt_pending())
-			return interrupted(err);
-		if (send_piece(f, r, at, err) < 0)
-			return -1;
-		part_mark(f->m->dst, f->part, mark, NULL); /* one that is missing costs time, no more */
-	}
-	show(f, f->p->src.size, begin);
 	return 0;
+}
+
+static int send_all(struct fetch *f, struct copy_file *c, struct err *err)
+{
+	const struct copy_link link = { .where = where, .mend = mend, .progress = show, .note = note, .arg = f };
+	int rc = receive(f, &f->receiver, err);
+
+	f->begin_ms = clock_ms();
+	if (rc == 0)
+		rc = copy_send(f->m->src, f->m->dst, c, &link, err);
+	tunnel_backing_end(f->m);
+	receiver_end(&f->receiver);
+	return rc;
 }
 
 static int from_source(struct fetch *f, struct err *err)
 {
-	auto_free char *id = file_id_text(f->p->src.id), *what = NULL;
-	struct buf marks auto_buf = { 0 };
-	struct receiver r = { 0 };
-	struct file_id part;
-	int rc;
+	struct copy_file c = {
+		.path = f->p->image->path, .src = &f->p->src, .part = f->part, .machine_id = f->m->facts.src.machine_id
+	};
+	struct err why auto_err = ERR_INIT;
+	int rc = copy_open(f->m->src, f->m->dst, &c, &why);
 
-	/* which state of which file: a part of another is begun anew */
-	what = str_printf("%s:%s %s %" PRIu64 " %" PRId64,
-			  f->m->facts.src.machine_id ? f->m->facts.src.machine_id : "?", host_name(f->m->src), id,
-			  f->p->src.size, f->p->src.mtime_ns);
-	if (part_open(f->m->dst, f->part, what, sent_size(f), &part, &marks, err) < 0)
-		return err_wrap(err, "%s: %s", host_label(f->m->dst), f->part);
-	if (marks.len)
+	if (rc == 0 && c.resumed)
 		note(f, "going on with what an earlier attempt has left");
-	digest_begin(f);
-	rc = receive(f, &r, err);
 	if (rc == 0)
-		rc = send_pieces(f, &r, &marks, err);
-	tunnel_backing_end(f->m);
-	receiver_end(&r);
+		rc = send_all(f, &c, &why);
 	if (rc == 0)
-		rc = part_trim(f->m->dst, f->part, f->p->src.size, err);
-	if (rc < 0) {
-		digest_end(f, NULL);
-		return -1;
-	}
-	return verify(f, err);
+		rc = copy_verify(f->m->src, f->m->dst, &c, &why);
+	copy_file_clear(&c);
+	if (rc < 0 && (err_is(&why, E_COPY) || err_is(&why, E_SOURCE_CHANGED)))
+		return err_set(err, E_FETCH, 0, "%s", why.msg);
+	if (rc < 0)
+		err_move(err, &why);
+	return rc;
 }
 
 /* ---- from an image service ---- */

@@ -301,6 +301,38 @@ static int o_digest(struct host *h, const char *path, enum digest_kind kind, uin
 	return leave(n, 0, err);
 }
 
+static int o_map(struct host *h, const char *path, bool block, struct ranges *out, struct err *err)
+{
+	struct node *node;
+	int n;
+
+	(void)block;
+	if (enter("map", &n, err))
+		return -1;
+	node = find(files_of(h), path);
+	for (size_t i = 0; node && node->data[i]; i++)
+		if (node->data[i] != '.')
+			ranges_add(out, i * PIECE, (i + 1) * PIECE < node->size ? (i + 1) * PIECE : node->size);
+	return leave(n, node ? 0 : -1, err);
+}
+
+static int o_digest_ranges(struct host *h, const char *path, const struct ranges *r, char hex[DIGEST_HEX + 1],
+			   struct err *err)
+{
+	struct node *node;
+	int n;
+
+	if (enter("digest-ranges", &n, err))
+		return -1;
+	node = find(files_of(h), path);
+	memset(hex, '0', DIGEST_HEX);
+	hex[DIGEST_HEX] = '\0';
+	for (size_t i = 0; node && node->data[i]; i++)
+		if (ranges_has(r, i * PIECE, i * PIECE + 1))
+			hex[i] = node->data[i];
+	return leave(n, node ? 0 : -1, err);
+}
+
 /* Anything made on the source is wrong. */
 static struct node *make_node(struct host *h, const char *path, char kind, struct err *err)
 {
@@ -598,6 +630,8 @@ static const struct file_ops fake_files = {
 	.stat = o_stat,
 	.chain = o_chain,
 	.digest = o_digest,
+	.map = o_map,
+	.digest_ranges = o_digest_ranges,
 	.make_dir = o_make_dir,
 	.make_image = o_make_image,
 	.publish = o_publish,
