@@ -9,11 +9,7 @@ static enum status run(struct app *app, struct err *err)
 }
 
 static const struct argp_option options[] = {
-	MOVER_OPTIONS,
-	DISK_OPTIONS,
-	{ "source-disks", OPT_SOURCE_DISKS, "ACTION", 0,
-	  "what becomes of the images at the source: quarantine (renamed), keep or delete", 0 },
-	{ 0 },
+	MOVER_OPTIONS, DISK_OPTIONS, SOURCE_DISKS_OPTION, FOLLOW_OPTIONS, { 0 },
 };
 
 const struct command cmd_block = {

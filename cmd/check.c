@@ -19,12 +19,21 @@ static void summary(struct app *app, const struct check_input *in, const struct 
 	app->report.ops->note(&app->report, text);
 }
 
-/* *shown: the findings are out, so that their error need not be told again. */
-static int check_active(struct app *app, struct placement *p, struct placed *g, struct check_input *in, bool *shown,
-			struct err *err)
+static struct domain *read_domain(struct app *app, struct placed *g, struct check_input *in, struct err *err)
 {
-	auto_free char *xml = guest_xml(g->src, in->look.uuid, GUEST_XML_NOW, err);
-	struct domain *d auto_domain = xml ? domain_parse(xml, err) : NULL;
+	auto_free char *xml = NULL;
+
+	if (app->mode == MODE_COLD)
+		return guest_definition(g->src, &in->look, err);
+	xml = guest_xml(g->src, in->look.uuid, GUEST_XML_NOW, err);
+	return xml ? domain_parse(xml, err) : NULL;
+}
+
+/* *shown: the findings are out, so that their error need not be told again. */
+static int check_guest(struct app *app, struct placement *p, struct placed *g, struct check_input *in, bool *shown,
+		       struct err *err)
+{
+	struct domain *d auto_domain = read_domain(app, g, in, err);
 	struct converge_policy policy;
 	struct findings f = { 0 };
 	struct move_options opt;
@@ -36,7 +45,8 @@ static int check_active(struct app *app, struct placement *p, struct placed *g, 
 	move_policy(&opt, &policy);
 	in->policy = &policy;
 	in->bandwidth_mib = opt.bandwidth_mib;
-	in->want_forecast = opt.forecast;
+	in->want_forecast = opt.forecast && app->mode != MODE_COLD;
+	in->will_shut_down = app->opt.shutdown;
 	in->wire = move_wire(&opt);
 	in->remap = &app->opt.remap;
 	in->reserve = (uint64_t)app->config->images.reserve_mib << 20;
@@ -69,10 +79,9 @@ static int check_one(struct app *app, struct placement *p, struct placed *g, boo
 		err_move(err, &g->err);
 	else if (g->arrived)
 		err_set_id(err, "E-GUEST-STATE", STATUS_REFUSED, "it is on the destination already");
-	else if (guest_find(g->src, g->guest, &in.look, err) == 0 && !guest_is_active(&in.look))
-		check_refuse_inactive(g->src, &in.look, err);
-	else if (!err->id)
-		rc = check_active(app, p, g, &in, shown, err);
+	else if (guest_find(g->src, g->guest, &in.look, err) == 0 &&
+		 check_refuse_state(g->src, app->mode, app->opt.shutdown, &in.look, err) == 0)
+		rc = check_guest(app, p, g, &in, shown, err);
 	check_input_clear(&in);
 	return rc;
 }
@@ -105,11 +114,15 @@ static enum status run(struct app *app, struct err *err)
 	struct move_options opt;
 
 	if (mode_parse(app->opt.words.v[0], &app->mode) < 0) {
-		err_set(err, E_USAGE, 0, "check \"%s\": the mode must be live or block", app->opt.words.v[0]);
+		err_set(err, E_USAGE, 0, "check \"%s\": the mode must be live, block or cold", app->opt.words.v[0]);
 		return err->status;
 	}
 	if (app->mode == MODE_LIVE && (app->opt.remap.disks_n || app->opt.remap.maps_n)) {
 		err_set(err, E_USAGE, 0, "--disk and --storage: a live migration copies no disk; check block does");
+		return err->status;
+	}
+	if (app->mode != MODE_COLD && app->opt.shutdown) {
+		err_set(err, E_USAGE, 0, "--shutdown: only cold migration shuts a guest down");
 		return err->status;
 	}
 	move_options_fill(app, &opt);
@@ -129,13 +142,13 @@ static enum status run(struct app *app, struct err *err)
 }
 
 static const struct argp_option options[] = {
-	PLACE_OPTIONS, LIMIT_OPTIONS, WIRE_OPTIONS, DISK_OPTIONS, { 0 },
+	PLACE_OPTIONS, LIMIT_OPTIONS, WIRE_OPTIONS, DISK_OPTIONS, SHUTDOWN_OPTION, { 0 },
 };
 
 const struct command cmd_check = {
 	.name = "check",
 	.summary = "run every check of a migration on both hosts, change nothing",
-	.args = "live|block GUEST... --to HOST",
+	.args = "live|block|cold GUEST... --to HOST",
 	.doc = "Runs all checks of a migration over both hosts in one pass and shows every finding with what to do "
 	       "about it.",
 	.options = options,

@@ -38,6 +38,10 @@ struct options {
 	struct remap remap;
 	enum source_disks source_disks;
 	bool source_disks_given;
+	/* guests that start or stop */
+	bool shutdown, start, follow, no_follow;
+	unsigned at_once;
+	bool at_once_given;
 	/* tune, status */
 	bool postcopy, watch;
 	/* report */
@@ -73,8 +77,8 @@ struct command {
 	enum status (*run)(struct app *app, struct err *err);
 };
 
-extern const struct command cmd_live, cmd_block, cmd_cancel, cmd_tune, cmd_recover, cmd_check, cmd_list, cmd_status,
-	cmd_report, cmd_history, cmd_config, cmd_help;
+extern const struct command cmd_live, cmd_block, cmd_cold, cmd_cancel, cmd_tune, cmd_recover, cmd_check, cmd_list,
+	cmd_status, cmd_report, cmd_history, cmd_config, cmd_help;
 extern const struct command *const commands[];
 extern const size_t commands_n;
 const struct command *command_find(const char *name);
@@ -106,6 +110,11 @@ enum option_key {
 	OPT_DISK,
 	OPT_STORAGE,
 	OPT_SOURCE_DISKS,
+	OPT_SHUTDOWN,
+	OPT_START,
+	OPT_FOLLOW,
+	OPT_NO_FOLLOW,
+	OPT_AT_ONCE,
 	OPT_OLDER_THAN,
 	OPT_LIMIT,
 	OPT_POSTCOPY,
@@ -170,6 +179,21 @@ extern const struct argp_option options_common[];
 		"storage", OPT_STORAGE, "DIR=DIR", 0,                                               \
 			"files below the first directory go below the second; may be repeated", 0   \
 	}
+#define SOURCE_DISKS_OPTION                                                                                 \
+	{                                                                                                   \
+		"source-disks", OPT_SOURCE_DISKS, "ACTION", 0,                                              \
+			"what becomes of the images at the source: quarantine (renamed), keep or delete", 0 \
+	}
+#define SHUTDOWN_OPTION                                                                 \
+	{                                                                               \
+		"shutdown", OPT_SHUTDOWN, NULL, 0, "shut running guests down before", 0 \
+	}
+#define FOLLOW_OPTIONS                                                                                             \
+	{ "follow", OPT_FOLLOW, NULL, 0, "a guest that starts or stops meanwhile moves on in the other mode", 0 }, \
+		{ "no-follow", OPT_NO_FOLLOW, NULL, 0, "a guest that starts or stops meanwhile stays", 0 },        \
+	{                                                                                                          \
+		"at-once", OPT_AT_ONCE, "N", 0, "so many running guests move at the same time", 0                  \
+	}
 
 /*
  * Parses argv of one command (argv[0] is its name), or the global part when cmd is NULL: then *next is the index of the
@@ -185,6 +209,7 @@ struct placed {
 	const char *guest; /* a word of the command line */
 	struct host *src;  /* NULL: see err */
 	bool arrived;      /* it is on the destination and nowhere else */
+	bool active;       /* where it is */
 	struct err err;
 };
 struct placement {
@@ -193,6 +218,8 @@ struct placement {
 	struct host *dst;
 	struct placed *guests;
 	size_t guests_n;
+	bool off_is_there; /* given: a guest that is defined on the destination alone has arrived, also when it is off
+			    */
 };
 /*
  * Opens destination and source, or all configured hosts when no --from was given, and finds every guest. -1: nothing

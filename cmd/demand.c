@@ -12,10 +12,17 @@ static void find_one(struct host *src, struct host *dst, const char *guest, cons
 	struct storage_proof proof = { 0 };
 	struct images images = { 0 };
 	struct guest_look look auto_look = { 0 };
-	auto_free char *xml = guest_find(src, guest, &look, NULL) == 0 && look.uuid
-				      ? guest_xml(src, look.uuid, GUEST_XML_NOW, NULL)
-				      : NULL;
-	struct domain *d auto_domain = xml ? domain_parse(xml, NULL) : NULL;
+	struct domain *d auto_domain = NULL;
+	auto_free char *xml = NULL;
+
+	if (guest_find(src, guest, &look, NULL) < 0 || !look.uuid)
+		return;
+	if (look.state == GUEST_SHUTOFF) {
+		d = guest_definition(src, &look, NULL);
+	} else {
+		xml = guest_xml(src, look.uuid, GUEST_XML_NOW, NULL);
+		d = xml ? domain_parse(xml, NULL) : NULL;
+	}
 
 	if (!d)
 		return;

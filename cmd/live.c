@@ -8,7 +8,7 @@ static enum status run(struct app *app, struct err *err)
 	return move_run(app, MODE_LIVE, err);
 }
 
-static const struct argp_option options[] = { MOVER_OPTIONS, { 0 } };
+static const struct argp_option options[] = { MOVER_OPTIONS, FOLLOW_OPTIONS, { 0 } };
 
 const struct command cmd_live = {
 	.name = "live",

@@ -143,11 +143,12 @@ static void place(struct app *app, struct placement *p, struct placed *g, struct
 		err_hint(&g->err, "say which one with --from; if it runs on both, see vmmig-troubleshooting(7)");
 	} else if (!s->where.n) {
 		not_found(s, g);
-	} else if (s->host == p->dst && !s->active) {
+	} else if (s->host == p->dst && !s->active && !p->off_is_there) {
 		err_set_id(&g->err, "E-GUEST-STATE", STATUS_REFUSED, "it is on the destination already: %s",
 			   s->where.v[0]);
 	} else {
 		g->arrived = s->host == p->dst;
+		g->active = s->active;
 		g->src = s->host;
 	}
 }
@@ -215,6 +216,8 @@ void move_options_fill(const struct app *app, struct move_options *o)
 		.remap = opt->remap,
 		.source_disks = opt->source_disks,
 		.images = &c->images,
+		.shutdown = opt->shutdown,
+		.start = opt->start,
 	};
 	if (!opt->source_disks_given)
 		source_disks_parse(c->source_disks, &o->source_disks);

@@ -12,7 +12,7 @@
 #include "cmd.h"
 
 const struct command *const commands[] = {
-	&cmd_live, &cmd_block,  &cmd_check,   &cmd_cancel, &cmd_tune,   &cmd_recover,
+	&cmd_live, &cmd_block,  &cmd_cold,    &cmd_check,  &cmd_cancel, &cmd_tune, &cmd_recover,
 	&cmd_list, &cmd_status, &cmd_history, &cmd_report, &cmd_config, &cmd_help,
 };
 const size_t commands_n = ARRAY_SIZE(commands);

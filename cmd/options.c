@@ -81,6 +81,31 @@ static int disk_option(struct parse *p, int key, const char *arg)
 	}
 }
 
+static int follow_option(struct parse *p, int key, const char *arg)
+{
+	struct options *o = p->o;
+
+	switch (key) {
+	case OPT_SHUTDOWN:
+		o->shutdown = true;
+		return 0;
+	case OPT_START:
+		o->start = true;
+		return 0;
+	case OPT_FOLLOW:
+		o->follow = true;
+		return 0;
+	case OPT_NO_FOLLOW:
+		o->no_follow = true;
+		return 0;
+	case OPT_AT_ONCE:
+		o->at_once_given = true;
+		return number(p, "at-once", arg, 1, 64, &o->at_once);
+	default:
+		return disk_option(p, key, arg);
+	}
+}
+
 static int mover_option(struct parse *p, int key, const char *arg)
 {
 	struct options *o = p->o;
@@ -134,7 +159,7 @@ static int mover_option(struct parse *p, int key, const char *arg)
 		o->yes = true;
 		return 0;
 	default:
-		return disk_option(p, key, arg);
+		return follow_option(p, key, arg);
 	}
 }
 

@@ -115,7 +115,7 @@ void check_image_chain(const struct check_input *in, struct findings *f)
 }
 
 /* NULL: it can be carried. */
-static char *image_problem(const struct image_plan *p)
+static char *image_problem(const struct image_plan *p, enum mode mode)
 {
 	const struct image_info *i = p->info;
 
@@ -127,7 +127,7 @@ static char *image_problem(const struct image_plan *p)
 		return str_printf("its data lie in an external file, %s", i->data_file);
 	if (i->corrupt)
 		return xstrdup("it is marked as corrupt; see qemu-img check");
-	if (p->fate == IMAGE_COPIED && i->snapshots.n)
+	if (p->fate == IMAGE_COPIED && i->snapshots.n && mode != MODE_COLD)
 		return str_printf("it has %zu internal snapshots (%s), and a copy while the guest runs has none",
 				  i->snapshots.n, i->snapshots.v[0]);
 	return NULL;
@@ -136,7 +136,9 @@ static char *image_problem(const struct image_plan *p)
 void check_image_feature(const struct check_input *in, struct findings *f)
 {
 	each_image (p, in) {
-		auto_free char *object = object_of(p, SIDE_SOURCE), *problem = p->info ? image_problem(p) : NULL;
+		auto_free char *object = object_of(p, SIDE_SOURCE), *problem = NULL;
+
+		problem = p->info ? image_problem(p, in->mode) : NULL;
 
 		if (problem)
 			found(f, SIDE_SOURCE, object, "%s", problem);
@@ -378,11 +380,13 @@ void check_image_tools(const struct check_input *in, struct findings *f)
 		return;
 	need_tool(in, f, SIDE_SOURCE, "qemu-img", "look at the images");
 	need_tool(in, f, SIDE_DESTINATION, "qemu-img", "make the images");
-	if (compared) {
+	if (in->mode == MODE_COLD && (copied || fetched))
+		need_tool(in, f, SIDE_DESTINATION, "qemu-storage-daemon", "receive the disks from the source");
+	if (compared || in->mode == MODE_COLD) {
 		need_tool(in, f, SIDE_SOURCE, "sha256sum", "compare backing files");
 		need_tool(in, f, SIDE_DESTINATION, "sha256sum", "compare backing files");
 	}
-	if (fetched && !in->fetch_from_service_only)
+	if (fetched && in->mode != MODE_COLD && !in->fetch_from_service_only)
 		need_tool(in, f, SIDE_DESTINATION, "qemu-nbd", "receive backing files from the source");
 }
 

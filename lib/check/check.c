@@ -29,7 +29,7 @@ const char *mode_name(enum mode m)
 
 int mode_parse(const char *word, enum mode *m)
 {
-	for (enum mode i = MODE_LIVE; i <= MODE_BLOCK; i <<= 1)
+	for (enum mode i = MODE_LIVE; i <= MODE_COLD; i <<= 1)
 		if (str_eq(word, mode_name(i))) {
 			*m = i;
 			return 0;
@@ -187,11 +187,34 @@ int check_refusal(const struct findings *f, struct err *err)
 	return 0;
 }
 
-int check_refuse_inactive(struct host *src, const struct guest_look *l, struct err *err)
+static int refuse_active(struct host *src, bool will_shut_down, const struct guest_look *l, struct err *err)
 {
+	if (!l->persistent) {
+		err_set_id(err, "E-GUEST-STATE", STATUS_REFUSED,
+			   "%s: the guest is transient: it ceases to be when it is shut off", host_label(src));
+		return err_hint(err, "define it first: virsh -c %s dumpxml %s >f.xml, and define f.xml", host_uri(src),
+				l->name);
+	}
+	if (will_shut_down)
+		return 0;
+	err_set_id(err, "E-GUEST-STATE", STATUS_REFUSED, "%s: the guest is %s; cold migration moves those that are off",
+		   host_label(src), guest_state_name(l->state));
+	return err_hint_text(err, "add --shutdown, or move it while it runs: vmmig live, vmmig block");
+}
+
+int check_refuse_state(struct host *src, enum mode mode, bool will_shut_down, const struct guest_look *l,
+		       struct err *err)
+{
+	bool active = guest_is_active(l);
+
+	if (mode == MODE_COLD)
+		return active ? refuse_active(src, will_shut_down, l, err) : 0;
+	if (active)
+		return 0;
 	err_set_id(err, "E-GUEST-STATE", STATUS_REFUSED, "%s: the guest is %s; live migration moves running ones",
 		   host_label(src), guest_state_name(l->state));
-	return err_hint(err, "start it first: virsh -c %s start %s", host_uri(src), l->name);
+	return err_hint(err, "start it first: virsh -c %s start %s; or move it as it is: vmmig cold %s", host_uri(src),
+			l->name, l->name);
 }
 
 struct errand {

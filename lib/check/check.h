@@ -21,7 +21,7 @@
 
 enum mode { MODE_LIVE = 1, MODE_BLOCK = 2, MODE_COLD = 4 };
 const char *mode_name(enum mode m);
-int mode_parse(const char *word, enum mode *m); /* live or block; -1: neither */
+int mode_parse(const char *word, enum mode *m); /* -1: none */
 
 enum severity {
 	SEVERITY_ERROR,   /* refuses the migration, unless --skip-check names it */
@@ -70,6 +70,7 @@ struct check_input {
 	const char *src_uri, *dst_uri;   /* how people reach their libvirt, for hints */
 	const struct domain *domain;
 	struct guest_look look; /* on the source */
+	bool will_shut_down;    /* cold: the guest may run, and will be shut down */
 	struct host_facts src, dst;
 	struct wire wire; /* what was asked for */
 	struct storage_proof storage;
@@ -134,8 +135,12 @@ void check_run(const struct check_input *in, const struct strv *skip, struct fin
 
 /* 0 if nothing refuses; else -1 and err is the first refusing finding (its ID, STATUS_REFUSED). */
 int check_refusal(const struct findings *f, struct err *err);
-/* Of a guest without QEMU nothing else can be checked: E-GUEST-STATE. Returns -1. */
-int check_refuse_inactive(struct host *src, const struct guest_look *l, struct err *err);
+/*
+ * A guest that is in the wrong state for its mode, of which nothing else can be checked: E-GUEST-STATE. 0: it is in the
+ * right one.
+ */
+int check_refuse_state(struct host *src, enum mode mode, bool will_shut_down, const struct guest_look *l,
+		       struct err *err);
 bool finding_refuses(const struct finding *f);
 /* "destination beta: bridge br0: is down"; caller frees. */
 char *finding_text(const struct finding *f);

@@ -12,6 +12,8 @@
 
 /* Live migration, with and without its disks: whatever needs a running guest. */
 #define MODES_RUNNING (MODE_LIVE | MODE_BLOCK)
+/* What moves its disks along. */
+#define MODES_DISKS (MODE_BLOCK | MODE_COLD)
 #define MODES_ALL (MODE_LIVE | MODE_BLOCK | MODE_COLD)
 
 enum way { WAY_SHELL, WAY_LIBVIRT };

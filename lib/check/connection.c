@@ -49,7 +49,8 @@ void check_migration_port(const struct check_input *in, struct findings *f)
 			? str_printf("port %u of %s", c->port_number, c->port_address ? c->port_address : in->dst_name)
 			: str_printf("migration ports %u-%u of %s", in->dst.port_min, in->dst.port_max, in->dst_name);
 
-	if (c->no_port)
+	/* a guest that is off, with all of its disks shared, sends nothing */
+	if (c->no_port || (in->mode == MODE_COLD && !images_move(&in->images)))
 		return;
 	if (c->port == FACT_NO) {
 		found(f, SIDE_SOURCE, object, "cannot be reached from here: %s", or_silence(c->port_reason));

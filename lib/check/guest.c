@@ -10,11 +10,21 @@ static bool may_move(const struct guest_look *l)
 	       l->why != GUEST_WHY_POSTCOPY_FAILED && l->why != GUEST_WHY_MIGRATION;
 }
 
+/* Of those that are off; whether one may be active at all is check_refuse_state()'s. */
+static bool may_move_cold(const struct check_input *in)
+{
+	const struct guest_look *l = &in->look;
+
+	if (l->state == GUEST_SHUTOFF)
+		return l->why != GUEST_WHY_MIGRATED;
+	return in->will_shut_down && may_move(l);
+}
+
 void check_guest_state(const struct check_input *in, struct findings *f)
 {
 	const struct guest_look *l = &in->look;
 
-	if (may_move(l))
+	if (in->mode == MODE_COLD ? may_move_cold(in) : may_move(l))
 		return;
 	if (l->state == GUEST_UNKNOWN) {
 		found_unknown(f, SIDE_SOURCE, "guest", "its state cannot be told: %s",
@@ -23,6 +33,9 @@ void check_guest_state(const struct check_input *in, struct findings *f)
 	}
 	if (l->state == GUEST_ABSENT)
 		found(f, SIDE_SOURCE, "guest", "is not on this host");
+	else if (in->mode == MODE_COLD)
+		found(f, SIDE_SOURCE, "guest", "is %s (%s), not simply shut off", guest_state_name(l->state),
+		      guest_why_name(l->why));
 	else if (l->why == GUEST_WHY_OTHER)
 		found(f, SIDE_SOURCE, "guest", "is %s, not running", guest_state_name(l->state));
 	else
@@ -30,6 +43,8 @@ void check_guest_state(const struct check_input *in, struct findings *f)
 		      guest_why_name(l->why));
 	if (l->why == GUEST_WHY_POSTCOPY || l->why == GUEST_WHY_POSTCOPY_FAILED || l->why == GUEST_WHY_MIGRATION)
 		found_hint(f, "a migration of it has not come to its end: vmmig status %s", in->domain->name);
+	else if (in->mode == MODE_COLD)
+		found_hint(f, "if it has left by a migration, it is at another host: vmmig list");
 	else if (l->state == GUEST_SHUTOFF || l->state == GUEST_ABSENT)
 		found_hint(f, "virsh -c %s start %s", in->src_uri, in->domain->name);
 }
@@ -90,6 +105,27 @@ void check_block_job(const struct check_input *in, struct findings *f)
 	}
 }
 
+/* A file of the guest that gets another path: its snapshots would name the old one. */
+static const struct image_plan *changed_path(const struct check_input *in)
+{
+	for (size_t i = 0; i < in->images.n; i++)
+		if (in->images.v[i].dst_path && !str_eq(in->images.v[i].dst_path, in->images.v[i].image->path))
+			return &in->images.v[i];
+	return NULL;
+}
+
+static void snapshots_cold(const struct check_input *in, struct findings *f, const char *names)
+{
+	const struct image_plan *p = changed_path(in);
+
+	if (!p)
+		return;
+	found(f, SIDE_SOURCE, "guest",
+	      "it has %d snapshot%s (%s), which name disks by their paths, and %s gets another", in->src.snapshots,
+	      in->src.snapshots == 1 ? "" : "s", names, p->image->path);
+	found_hint(f, "move it without --disk and --storage, or delete the snapshots");
+}
+
 void check_snapshots(const struct check_input *in, struct findings *f)
 {
 	auto_free char *names = strv_join(&in->src.snapshot_names, ", ");
@@ -100,6 +136,10 @@ void check_snapshots(const struct check_input *in, struct findings *f)
 	}
 	if (!in->src.snapshots)
 		return;
+	if (in->mode == MODE_COLD) {
+		snapshots_cold(in, f, names);
+		return;
+	}
 	found(f, SIDE_SOURCE, "guest", "libvirt does not move a domain with snapshots, and it has %d: %s%s",
 	      in->src.snapshots, names, (size_t)in->src.snapshots > in->src.snapshot_names.n ? ", …" : "");
 	found_hint(f,

@@ -72,7 +72,7 @@ static void decide_moving(const struct remap *remap, struct image_plan *p)
 		return;
 	}
 	p->problem = why_stuck(p->disk, m);
-	if (!p->problem && remap && !remap_selects(remap, p->disk->target))
+	if (!p->problem && remap && !p->disk->state && !remap_selects(remap, p->disk->target))
 		p->problem = "its storage is not shared, and --disk does not name it";
 	p->fate = p->problem ? IMAGE_STUCK : IMAGE_COPIED;
 }
@@ -83,7 +83,8 @@ static void decide_one(const struct storage_proof *proof, const struct remap *re
 	enum shared shared = shared_of(proof, p->disk, m);
 
 	if (m->path && (m->source == DISK_FILE || m->source == DISK_BLOCK))
-		p->dst_path = remap ? remap_path(remap, p->disk->target, p->depth, m->path) : xstrdup(m->path);
+		p->dst_path = remap && !p->disk->state ? remap_path(remap, p->disk->target, p->depth, m->path)
+						       : xstrdup(m->path);
 	if (p->dst_path && !str_eq(p->dst_path, m->path))
 		shared = SHARED_NO;
 	switch (shared) {
@@ -147,7 +148,7 @@ char *image_backing_name(const struct images *im, const struct image_plan *p)
 {
 	const struct image_plan *below = image_below(im, p);
 	const char *said = p->info ? p->info->backing_said : NULL;
-	auto_free char *resolved = NULL;
+	auto_free char *resolved = NULL, *there = NULL;
 
 	if (!below)
 		return NULL;
@@ -156,7 +157,8 @@ char *image_backing_name(const struct images *im, const struct image_plan *p)
 	/* a relative name goes along where it still leads to the right file */
 	if (said && *said != '/' && p->dst_path) {
 		resolved = beside(p->dst_path, said);
-		if (str_eq(resolved, below->dst_path))
+		there = path_tidy(resolved);
+		if (str_eq(there, below->dst_path))
 			return xstrdup(said);
 	}
 	return xstrdup(below->dst_path);

@@ -40,10 +40,11 @@ struct config {
 	char *policy;     /* "careful", "balanced", "must-finish" */
 	char *on_timeout; /* "abort", "postcopy", "suspend" */
 	bool auto_converge;
-	bool peer2peer;     /* false: always control from here */
-	char *transport;    /* "tcp", "tls", "ssh" */
-	unsigned parallel;  /* connections for memory; 0 and 1: one */
-	char *source_disks; /* "quarantine", "keep", "delete" */
+	bool peer2peer;        /* false: always control from here */
+	char *transport;       /* "tcp", "tls", "ssh" */
+	unsigned parallel;     /* connections for memory; 0 and 1: one */
+	unsigned copy_streams; /* disks that are copied at the same time */
+	char *source_disks;    /* "quarantine", "keep", "delete" */
 	/* images, and the list backing */
 	struct image_config images;
 	/* ssh: defaults for hosts that do not say */

@@ -226,6 +226,8 @@ const struct config_key config_keys[] = {
 		  " destination, without any open port but that." },
 	{ UINT("migrate", parallel, NULL, 0, 64), .def = "0",
 	  .text = "Connections through which memory goes at once. 0: one." },
+	{ UINT("migrate", copy_streams, NULL, 1, 64), .def = "4",
+	  .text = "Disks that vmmig cold copies at the same time, of all guests of a call together." },
 	{ .section = "migrate",
 	  .name = "source_disks",
 	  .type = CONFIG_CHOICE,

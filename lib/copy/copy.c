@@ -157,8 +157,10 @@ static int send_once(struct host *src, const struct copy_file *f, const struct c
 {
 	struct copy_where w = { 0 };
 	struct send_piece s;
-	int rc = l->where(l->arg, &w, err);
+	int rc;
 
+	if (l->where(l->arg, &w, err) < 0)
+		return -1;
 	s = (struct send_piece) {
 		.path = f->path,
 		.block = f->src->kind == 'b',
@@ -170,8 +172,9 @@ static int send_once(struct host *src, const struct copy_file *f, const struct c
 		.length = r.to - r.from,
 		.bandwidth_mib = w.bandwidth_mib,
 	};
-	if (rc == 0)
-		rc = file_send(src, &s, err);
+	rc = file_send(src, &s, err);
+	if (l->sent)
+		l->sent(l->arg);
 	copy_where_clear(&w);
 	return rc;
 }

@@ -50,6 +50,8 @@ void copy_where_clear(struct copy_where *w);
 struct copy_link {
 	/* Asked before each piece. */
 	int (*where)(void *arg, struct copy_where *w, struct err *err);
+	/* After each that was asked for; may be NULL. */
+	void (*sent)(void *arg);
 	/* The way broke. 0: it may work again; 1: not yet; -1 err: it will not. */
 	int (*mend)(void *arg, struct err *err);
 	/* Bytes of data that are there, out of so many. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Disks with their backing chains, and the secrets they need. */
+#include "domain/image.h"
 #include "domain/parse.h"
+#include "domain/remap.h"
 
 /* The order is that of enum disk_source; what is not in it is DISK_OTHER. */
 static const char *const source_names[] = {
@@ -187,4 +189,37 @@ int parse_disk(struct domain *d, xmlNode *disk, struct err *err)
 	k->block_job = xml_child(disk, "mirror");
 	k->missing_ok = str_eq(policy, "optional") || str_eq(policy, "requisite");
 	return read_chain(d, k, disk, err);
+}
+
+int domain_complete_chain(struct disk *k, const struct image_chain *c, struct err *err)
+{
+	for (size_t i = k->chain_n; i < c->n && !k->chain_known; i++) {
+		const struct image_info *info = &c->v[i];
+		struct image *m;
+
+		if (parse_room(k->chain_n, "images in one backing chain", err) < 0)
+			return -1;
+		m = ARRAY_ADD(k->chain, k->chain_n);
+		m->source = *info->path == '/' ? DISK_FILE : DISK_OTHER;
+		m->path = *info->path == '/' ? path_tidy(info->path) : xstrdup(info->path);
+		m->format = xstrdup(info->format);
+	}
+	k->chain_known = true;
+	return 0;
+}
+
+int domain_add_state(struct domain *d, const char *target, const char *path, struct err *err)
+{
+	struct disk *k;
+
+	if (parse_room(d->disks_n, "disks", err) < 0 || parse_absolute(target, path, err) < 0)
+		return -1;
+	k = ARRAY_ADD(d->disks, d->disks_n);
+	k->target = xstrdup(target);
+	k->device = xstrdup("disk");
+	k->state = k->chain_known = true;
+	k->chain = xcalloc(1, sizeof(*k->chain));
+	k->chain_n = 1;
+	k->chain[0] = (struct image) { .source = DISK_FILE, .path = path_tidy(path), .format = xstrdup("raw") };
+	return 0;
 }

@@ -49,6 +49,7 @@ struct disk {
 	bool block_job;      /* a <mirror> is under way */
 	bool missing_ok;     /* startupPolicy optional or requisite: libvirt ejects the medium if it is missing there */
 	bool chain_known;    /* the chain ends in an explicit empty <backingStore/> */
+	bool state;          /* no disk, but a file with other state of the guest: domain_add_state() */
 	struct image *chain; /* chain[0] is the active image; none for DISK_NONE */
 	size_t chain_n;
 };
@@ -147,6 +148,15 @@ struct domain *domain_parse(const char *xml, struct err *err);
 void domain_free(struct domain *d);
 AUTO_DEFINE(domain, struct domain *, domain_free)
 #define auto_domain AUTO(auto_domain_)
+
+struct image_chain; /* domain/image.h */
+/* What the XML does not say of the backing chain of disk k, as qemu-img found it. -1 with E_XML: too long. */
+int domain_complete_chain(struct disk *k, const struct image_chain *c, struct err *err);
+/*
+ * A file that belongs to the guest as its disks do, and is written by it: NVRAM, TPM state, a saved image. It becomes
+ * a disk of format raw with that target ("nvram"). Its path is the same on every host.
+ */
+int domain_add_state(struct domain *d, const char *target, const char *path, struct err *err);
 
 /* A disk whose content a guest may change: neither read-only nor empty, device disk or lun. */
 bool disk_is_writable(const struct disk *d);

@@ -50,8 +50,7 @@ static const char *path_problem(const char *path)
 	return NULL;
 }
 
-/* An absolute path without double slashes, "." and "..", and without a slash at its end; "/" stays. */
-static char *tidy(const char *path)
+char *path_tidy(const char *path)
 {
 	struct buf b = { 0 };
 
@@ -101,7 +100,7 @@ int remap_add_disk(struct remap *r, const char *word, struct err *err)
 		return wrong("--disk", word, problem, err);
 	d = ARRAY_ADD(r->disks, r->disks_n);
 	d->target = STEAL(target);
-	d->path = path ? tidy(path) : NULL;
+	d->path = path ? path_tidy(path) : NULL;
 	return 0;
 }
 
@@ -134,8 +133,8 @@ int remap_add_storage(struct remap *r, const char *word, struct err *err)
 	problem = path_problem(left);
 	if (!problem)
 		problem = path_problem(equals + 1);
-	from = tidy(left);
-	to = tidy(equals + 1);
+	from = path_tidy(left);
+	to = path_tidy(equals + 1);
 	if (!problem)
 		problem = map_problem(r, from, to);
 	if (problem)
@@ -172,7 +171,7 @@ char *remap_path(const struct remap *r, const char *target, size_t depth, const 
 	/* nothing, "nbd://…", "json:{…": lies in no directory */
 	if (!path || *path != '/')
 		return xstrdup(path);
-	plain = tidy(path);
+	plain = path_tidy(path);
 	for (size_t i = 0; i < r->maps_n; i++) {
 		const struct storage_map *m = &r->maps[i];
 

@@ -32,6 +32,12 @@ struct remap {
 	size_t maps_n;
 };
 
+/*
+ * An absolute path without double slashes, "." and "..", resolved as text, and without a slash at its end; "/" stays.
+ * The caller frees.
+ */
+char *path_tidy(const char *path);
+
 /* One --disk: "vda" or "vda=/new/path". 0, or -1 with E_USAGE; then r is as it was. */
 int remap_add_disk(struct remap *r, const char *word, struct err *err);
 

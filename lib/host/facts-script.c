@@ -216,8 +216,10 @@ static void want_destination(const struct domain *d, struct host_facts *f, struc
 void facts_query_make(const struct domain *d, enum side side, const char *uri, struct host_facts *f,
 		      struct facts_query *q)
 {
-	static const char *const tools[] = { "qemu-img", "qemu-io", "qemu-nbd", "socat", "ncat",      "nc",
-					     "python3",  "perl",    "busybox",  "ss",    "sha256sum", "timeout" };
+	static const char *const tools[] = { "qemu-img", "qemu-io", "qemu-nbd", "qemu-storage-daemon",
+					     "socat",    "ncat",    "nc",       "python3",
+					     "perl",     "busybox", "ss",       "sha256sum",
+					     "timeout" };
 
 	q->arch = d->arch;
 	/* first: it says where the ones after it look */

@@ -179,12 +179,15 @@ const char files_part_open_script[] =
 /* PART MARK */
 const char files_part_mark_script[] = LIB "printf '%s\\n' \"$2\" >>\"$1.state\"\n";
 
-/* PART MODE UID GID USER GROUP LABEL BACKING BACKING-FORMAT */
+/* PART MODE UID GID USER GROUP LABEL BACKING BACKING-FORMAT KEEP */
 const char files_part_finish_script[] =
 	LIB "[ -z \"$8\" ] || qemu-img rebase -q -u -f qcow2 -b \"$8\" -F \"$9\" -- \"$1\" || exit 1\n"
 	    "own \"$1\" \"$2\" \"$3\" \"$4\" \"$5\" \"$6\" \"$7\" && sync -- \"$1\" || exit 1\n"
-	    "rm -f -- \"$1.state\" \"$1.download\"\n"
+	    "[ -n \"${10}\" ] || rm -f -- \"$1.state\" \"$1.download\"\n"
 	    "ident \"$1\"\n";
+
+/* PART */
+const char files_part_done_script[] = LIB "rm -f -- \"$1.state\" \"$1.download\"\n";
 
 /* PART */
 const char files_part_drop_script[] = LIB "rm -f -- \"$1\" \"$1.state\" \"$1.download\"\n";

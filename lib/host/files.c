@@ -165,6 +165,23 @@ static int op_digest(struct host *h, const char *path, enum digest_kind kind, ui
 	return read_digest(path, &r, hex, err);
 }
 
+static int op_list(struct host *h, const char *dir, struct strv *out, struct err *err)
+{
+	static const char script[] = "[ -d \"$1\" ] || exit 0; find \"$1\" -type f | sort";
+	const char *args[] = { dir, NULL };
+	struct exec_result r auto_exec = { 0 };
+
+	if (run_as(E_REMOTE, h, script, args, "list the files", &r, err) < 0)
+		return -1;
+	for (char *save = NULL, *p = r.out.p ? strtok_r(r.out.p, "\n", &save) : NULL; p;
+	     p = strtok_r(NULL, "\n", &save)) {
+		if (*p != '/')
+			return err_set(err, E_REMOTE, 0, "list the files: the answer makes no sense");
+		strv_add(out, p);
+	}
+	return 0;
+}
+
 /* A gap that costs less to read than to leave out, and no more ranges than an answer has room for. */
 static uint64_t map_gap(uint64_t size)
 {
@@ -356,16 +373,25 @@ static int op_part_mark(struct host *h, const char *part, const char *mark, stru
 }
 
 static int op_part_finish(struct host *h, const char *part, const struct file_like *like, const char *backing,
-			  const char *backing_format, struct file_id *id, struct err *err)
+			  const char *backing_format, bool keep, struct file_id *id, struct err *err)
 {
 	struct exec_result r auto_exec = { 0 };
-	const char *args[10] = { part };
+	const char *args[11] = { part };
 	char t[3][24];
 
 	like_args(args, t, like);
 	args[7] = backing ? backing : "";
 	args[8] = backing_format ? backing_format : "";
+	args[9] = keep ? "keep" : "";
 	return run(h, files_part_finish_script, args, "finish the file", &r, err) < 0 ? -1 : read_id(&r, id, err);
+}
+
+static int op_part_done(struct host *h, const char *part, struct err *err)
+{
+	const char *args[] = { part, NULL };
+	struct exec_result r auto_exec = { 0 };
+
+	return run(h, files_part_done_script, args, "remove the record of what was copied", &r, err);
 }
 
 static int op_part_drop(struct host *h, const char *part, struct err *err)
@@ -390,13 +416,14 @@ static int read_listening(char *line, bool is_unix, struct receiver *r, struct e
 		number = 0;
 	}
 	if ((!r->socket && (!port || str_to_uint(port, 1, 65535, &number) < 0)) ||
-	    strspn(space + 1, "0123456789abcdef") != 64) {
+	    strspn(space + 1, "0123456789abcdef") != 64 || (space[65] && space[65] != ' ')) {
 		err_set(err, E_REMOTE, 0, "the server for the data did not begin to listen");
 		receiver_end(r);
 		return -1;
 	}
 	r->port = (unsigned)number;
-	r->key = xstrdup(space + 1);
+	r->key = xstrndup(space + 1, 64);
+	r->pid = space[65] ? xstrdup(space + 66) : NULL;
 	explicit_bzero(line, strlen(line));
 	return 0;
 }
@@ -436,7 +463,19 @@ void receiver_end(struct receiver *r)
 		explicit_bzero(r->key, strlen(r->key));
 	free(r->key);
 	free(r->socket);
+	free(r->pid);
 	*r = (struct receiver) { 0 };
+}
+
+static int op_alive(struct host *h, const struct receiver *r, struct err *err)
+{
+	auto_free char *path = str_printf("/proc/%s/cmdline", r->pid ? r->pid : "0");
+	const char *argv[] = { "grep", "-qsF", "/run/vmmig-nbd.", path, NULL };
+	struct exec_result x auto_exec = { 0 };
+
+	if (host_exec(h, argv, 0, &x, err) < 0)
+		return -1;
+	return x.exit_status == 0;
 }
 
 static int op_send(struct host *h, const struct send_piece *p, struct err *err)
@@ -484,6 +523,7 @@ const struct file_ops file_ops_ssh = {
 	.stat = op_stat,
 	.chain = op_chain,
 	.digest = op_digest,
+	.list = op_list,
 	.map = op_map,
 	.digest_ranges = op_digest_ranges,
 	.sample = op_sample,
@@ -496,9 +536,11 @@ const struct file_ops file_ops_ssh = {
 	.part_trim = op_part_trim,
 	.part_mark = op_part_mark,
 	.part_finish = op_part_finish,
+	.part_done = op_part_done,
 	.part_drop = op_part_drop,
 	.receive = op_receive,
 	.serve = op_serve,
+	.alive = op_alive,
 	.send = op_send,
 	.lock = op_lock,
 };
@@ -530,6 +572,11 @@ int file_digest(struct host *h, const char *path, enum digest_kind kind, uint64_
 		char hex[DIGEST_HEX + 1], struct err *err)
 {
 	return h->files_ops->digest(h, path, kind, cluster_size, hex, err);
+}
+
+int files_list(struct host *h, const char *dir, struct strv *out, struct err *err)
+{
+	return h->files_ops->list(h, dir, out, err);
 }
 
 int file_map(struct host *h, const char *path, bool block, struct ranges *out, struct err *err)
@@ -592,9 +639,14 @@ int part_mark(struct host *h, const char *part, const char *mark, struct err *er
 }
 
 int part_finish(struct host *h, const char *part, const struct file_like *like, const char *backing,
-		const char *backing_format, struct file_id *id, struct err *err)
+		const char *backing_format, bool keep, struct file_id *id, struct err *err)
 {
-	return h->files_ops->part_finish(h, part, like, backing, backing_format, id, err);
+	return h->files_ops->part_finish(h, part, like, backing, backing_format, keep, id, err);
+}
+
+int part_done(struct host *h, const char *part, struct err *err)
+{
+	return h->files_ops->part_done(h, part, err);
 }
 
 int part_drop(struct host *h, const char *part, struct err *err)
@@ -612,6 +664,11 @@ int server_begin(struct host *h, const struct strv *files, const char *address, 
 		 struct receiver *r, struct err *err)
 {
 	return h->files_ops->serve(h, files, address, port_min, port_max, r, err);
+}
+
+int server_alive(struct host *h, const struct receiver *r, struct err *err)
+{
+	return h->files_ops->alive(h, r, err);
 }
 
 int file_send(struct host *h, const struct send_piece *p, struct err *err)

@@ -94,6 +94,7 @@ struct receiver {
 	unsigned port;
 	char *socket; /* or its UNIX socket, and no port */
 	char *key;    /* a secret: only ever in standard input and files of mode 0600 */
+	char *pid;    /* of server_begin() */
 };
 
 #define RECEIVER_EXPORT "vmmig"
@@ -116,6 +117,7 @@ struct file_ops {
 		     struct err *err);
 	int (*digest)(struct host *h, const char *path, enum digest_kind kind, uint64_t cluster_size,
 		      char hex[DIGEST_HEX + 1], struct err *err);
+	int (*list)(struct host *h, const char *dir, struct strv *out, struct err *err);
 	int (*map)(struct host *h, const char *path, bool block, struct ranges *out, struct err *err);
 	int (*digest_ranges)(struct host *h, const char *path, const struct ranges *r, char hex[DIGEST_HEX + 1],
 			     struct err *err);
@@ -133,12 +135,14 @@ struct file_ops {
 	int (*part_trim)(struct host *h, const char *part, uint64_t size, struct err *err);
 	int (*part_mark)(struct host *h, const char *part, const char *mark, struct err *err);
 	int (*part_finish)(struct host *h, const char *part, const struct file_like *like, const char *backing,
-			   const char *backing_format, struct file_id *id, struct err *err);
+			   const char *backing_format, bool keep, struct file_id *id, struct err *err);
+	int (*part_done)(struct host *h, const char *part, struct err *err);
 	int (*part_drop)(struct host *h, const char *part, struct err *err);
 	int (*receive)(struct host *h, const char *part, const char *address, unsigned port_min, unsigned port_max,
 		       struct receiver *r, struct err *err);
 	int (*serve)(struct host *h, const struct strv *files, const char *address, unsigned port_min,
 		     unsigned port_max, struct receiver *r, struct err *err);
+	int (*alive)(struct host *h, const struct receiver *r, struct err *err);
 	int (*send)(struct host *h, const struct send_piece *p, struct err *err);
 	int (*lock)(struct host *h, bool exclusive, const char *const paths[], struct exec_hold **lock,
 		    struct err *err);
@@ -153,6 +157,7 @@ const struct file_ops *host_file_ops(const struct host *h);
  * files_stat(): n answers, in the order of the paths; always fills out (unknown on failure).
  * image_chain(): qemu-img info of path, which is of that format (NULL: as qemu-img finds out), with its backing
  *   files if whole; also of an image that is in use.
+ * files_list(): the paths of all files below a directory; none if it is not there.
  * file_digest(): SHA-256. Takes as long as reading the file does.
  * device_sample(): digests of some places of a block device, as it is on the device itself; "-" where it cannot be
  * read.
@@ -163,6 +168,7 @@ int image_chain(struct host *h, const char *path, const char *format, bool whole
 int file_digest(struct host *h, const char *path, enum digest_kind kind, uint64_t cluster_size,
 		char hex[DIGEST_HEX + 1], struct err *err);
 
+int files_list(struct host *h, const char *dir, struct strv *out, struct err *err);
 /*
  * file_map(): where in the file there are data; the rest is holes, which read as zeros. Of a block device: all of it.
  * Gaps that are small, as seen from the size of the file, are taken for data.
@@ -195,7 +201,7 @@ int file_rename(struct host *h, const char *path, const char *to, struct file_id
  * A file on its way (file_part_name()), of size bytes (0: not known before), with a record of what is there already.
  * what: says exactly which content is meant ("sha256:… of 123 bytes"); a part of something else is begun anew. *done:
  * the marks made so far, one a line. part_mark() adds one, after the data is on disk.
- * part_trim(): its length is this one. part_finish(): the record goes,
+ * part_trim(): its length is this one. part_finish(): the record goes (keep: not yet; part_done() does it later),
  * owner, mode and label as said, backing: the name of its backing file is changed to this one (or NULL); what is left
  * is the file under its part name, to be published. part_drop(): all of it goes.
  */
@@ -204,7 +210,8 @@ int part_open(struct host *h, const char *part, const char *what, uint64_t size,
 int part_trim(struct host *h, const char *part, uint64_t size, struct err *err);
 int part_mark(struct host *h, const char *part, const char *mark, struct err *err);
 int part_finish(struct host *h, const char *part, const struct file_like *like, const char *backing,
-		const char *backing_format, struct file_id *id, struct err *err);
+		const char *backing_format, bool keep, struct file_id *id, struct err *err);
+int part_done(struct host *h, const char *part, struct err *err);
 int part_drop(struct host *h, const char *part, struct err *err);
 
 /*
@@ -221,6 +228,8 @@ void receiver_end(struct receiver *r);
  */
 int server_begin(struct host *h, const struct strv *files, const char *address, unsigned port_min, unsigned port_max,
 		 struct receiver *r, struct err *err);
+/* Is its process still there? 1: yes; 0: no; -1: not to be told. */
+int server_alive(struct host *h, const struct receiver *r, struct err *err);
 /* Sends one piece, holes left out; when it returns the data is on the receiver's disk. */
 int file_send(struct host *h, const struct send_piece *p, struct err *err);
 

@@ -40,7 +40,7 @@ static int lookup(struct host *h, const char *uuid, virDomainPtr *dom, struct er
 }
 
 /* For operations that need it to be there. */
-static virDomainPtr need(struct host *h, const char *uuid, struct err *err)
+virDomainPtr lv_need(struct host *h, const char *uuid, struct err *err)
 {
 	virDomainPtr dom = NULL;
 
@@ -228,6 +228,7 @@ static int fill_look(virDomainPtr dom, struct guest_look *l, struct err *err)
 	l->uuid = xstrdup(uuid);
 	l->name = xstrdup(virDomainGetName(dom));
 	l->persistent = virDomainIsPersistent(dom) == 1;
+	l->saved = virDomainHasManagedSaveImage(dom, 0) == 1;
 	if (virDomainGetAutostart(dom, &autostart) == 0)
 		l->autostart = autostart;
 	l->qemu_pids = -1;
@@ -306,8 +307,9 @@ static char *lv_xml(struct host *h, const char *uuid, enum guest_xml kind, struc
 		[GUEST_XML_NOW] = 0,
 		[GUEST_XML_MOVE] = VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE,
 		[GUEST_XML_PERSISTENT] = VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE,
+		[GUEST_XML_DEFINED] = VIR_DOMAIN_XML_INACTIVE,
 	};
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 	char *xml;
 
 	if (!dom)
@@ -431,7 +433,7 @@ static int lv_job(struct host *h, const char *uuid, bool completed, struct job_s
 /* libvirt shows the copy of a disk within a migration as a block job of that disk. */
 static int lv_disk_job(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 	virDomainBlockJobInfo info;
 	int rc;
 
@@ -449,7 +451,7 @@ static int lv_disk_job(struct host *h, const char *uuid, const char *target, str
 
 static int lv_set_max_speed(struct host *h, const char *uuid, uint64_t mib_s, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 
 	if (!dom)
 		return -1;
@@ -460,7 +462,7 @@ static int lv_set_max_speed(struct host *h, const char *uuid, uint64_t mib_s, st
 
 static int lv_abort_job(struct host *h, const char *uuid, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 
 	if (!dom)
 		return -1;
@@ -471,7 +473,7 @@ static int lv_abort_job(struct host *h, const char *uuid, struct err *err)
 
 static int lv_get_max_downtime(struct host *h, const char *uuid, uint64_t *ms, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 	unsigned long long v;
 
 	if (!dom)
@@ -484,7 +486,7 @@ static int lv_get_max_downtime(struct host *h, const char *uuid, uint64_t *ms, s
 
 static int lv_set_max_downtime(struct host *h, const char *uuid, uint64_t ms, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 
 	if (!dom)
 		return -1;
@@ -495,7 +497,7 @@ static int lv_set_max_downtime(struct host *h, const char *uuid, uint64_t ms, st
 
 static int lv_start_postcopy(struct host *h, const char *uuid, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 
 	if (!dom)
 		return -1;
@@ -524,7 +526,7 @@ static enum guest_stream stream_of(const char *answer)
 
 static int lv_stream(struct host *h, const char *uuid, enum guest_stream *s, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 	char *said = NULL;
 
 	if (!dom)
@@ -538,7 +540,7 @@ static int lv_stream(struct host *h, const char *uuid, enum guest_stream *s, str
 
 static int lv_pause_postcopy(struct host *h, const char *uuid, bool outgoing, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 	char *said = NULL;
 	int rc;
 
@@ -554,7 +556,7 @@ static int lv_pause_postcopy(struct host *h, const char *uuid, bool outgoing, st
 
 static int simple(struct host *h, const char *uuid, int (*fn)(virDomainPtr), const char *what, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 
 	if (!dom)
 		return -1;
@@ -581,7 +583,9 @@ static int lv_destroy(struct host *h, const char *uuid, struct err *err)
 /* The guest's NVRAM and TPM state belong to the guest, wherever it is now: they stay. */
 static int undefine_keeping_state(virDomainPtr dom)
 {
-	return virDomainUndefineFlags(dom, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM);
+	return virDomainUndefineFlags(dom, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM |
+						   VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+						   VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA);
 }
 
 static int lv_undefine(struct host *h, const char *uuid, struct err *err)
@@ -589,9 +593,19 @@ static int lv_undefine(struct host *h, const char *uuid, struct err *err)
 	return simple(h, uuid, undefine_keeping_state, "undefine", err);
 }
 
+static int lv_start(struct host *h, const char *uuid, struct err *err)
+{
+	return simple(h, uuid, virDomainCreate, "start", err);
+}
+
+static int lv_shutdown(struct host *h, const char *uuid, struct err *err)
+{
+	return simple(h, uuid, virDomainShutdown, "shut down", err);
+}
+
 static int lv_set_autostart(struct host *h, const char *uuid, bool on, struct err *err)
 {
-	virDomainPtr dom auto_virdomain = need(h, uuid, err);
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 
 	if (!dom)
 		return -1;
@@ -622,6 +636,11 @@ const struct guest_ops guest_ops_libvirt = {
 	.resume = lv_resume,
 	.destroy = lv_destroy,
 	.undefine = lv_undefine,
+	.define = lv_define,
+	.start = lv_start,
+	.shutdown = lv_shutdown,
+	.snapshots = lv_snapshots,
+	.add_snapshot = lv_add_snapshot,
 	.set_autostart = lv_set_autostart,
 	.lease = process_lease,
 };

@@ -163,6 +163,7 @@ struct guest_call {
 	struct disk_job disk;
 	enum guest_xml kind;
 	char *text; /* what comes out, or goes in */
+	struct strv list;
 };
 
 static int call_run(void *arg, struct err *err)
@@ -178,6 +179,7 @@ static void call_release(void *arg)
 
 	free(c->uuid);
 	free(c->text);
+	strv_clear(&c->list);
 	guest_look_clear(&c->look);
 	free(c);
 }
@@ -484,6 +486,63 @@ int guest_destroy(struct host *h, const char *uuid, struct err *err)
 int guest_undefine(struct host *h, const char *uuid, struct err *err)
 {
 	return run_plain_call(h, uuid, h->ops->undefine, err);
+}
+
+int guest_start(struct host *h, const char *uuid, struct err *err)
+{
+	return run_plain_call(h, uuid, h->ops->start, err);
+}
+
+int guest_shutdown(struct host *h, const char *uuid, struct err *err)
+{
+	return run_plain_call(h, uuid, h->ops->shutdown, err);
+}
+
+static int run_define(struct guest_call *c, struct err *err)
+{
+	return c->h->ops->define(c->h, c->text, err);
+}
+
+int guest_define(struct host *h, const char *xml, struct err *err)
+{
+	struct guest_call proto = { .h = h, .run = run_define, .text = xstrdup(xml) };
+
+	return given(&proto, "", err);
+}
+
+static int run_add_snapshot(struct guest_call *c, struct err *err)
+{
+	return c->h->ops->add_snapshot(c->h, c->uuid, c->text, c->flag, err);
+}
+
+int guest_add_snapshot(struct host *h, const char *uuid, const char *xml, bool current, struct err *err)
+{
+	struct guest_call proto = { .h = h, .run = run_add_snapshot, .text = xstrdup(xml), .flag = current };
+
+	return given(&proto, uuid, err);
+}
+
+static int run_snapshots(struct guest_call *c, struct err *err)
+{
+	size_t current = SIZE_MAX;
+	int rc = c->h->ops->snapshots(c->h, c->uuid, &c->list, &current, err);
+
+	c->ms = current;
+	return rc;
+}
+
+int guest_snapshots(struct host *h, const char *uuid, struct strv *xmls, size_t *current, struct err *err)
+{
+	struct guest_call proto = { .h = h, .run = run_snapshots }, *c;
+	struct task *t = bounded(&proto, uuid, &c, err);
+
+	if (!t)
+		return -1;
+	*xmls = c->list;
+	c->list = (struct strv) { 0 };
+	*current = c->ms;
+	task_release(t);
+	return 0;
 }
 
 int guest_migrate(struct host *src, struct host *dst, const char *uuid, const struct guest_move *m, struct err *err)

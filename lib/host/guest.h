@@ -7,6 +7,7 @@
 #ifndef HOST_GUEST_H
 #define HOST_GUEST_H
 
+#include "domain/domain.h"
 #include "host/host.h"
 
 /* libvirt's virDomainState, with the two answers that are none. */
@@ -51,6 +52,7 @@ struct guest_look {
 	enum guest_job job;
 	char *uuid, *name; /* NULL when absent */
 	bool persistent, autostart;
+	bool saved;            /* it has a managed save image: it would go on from there when it is started */
 	int qemu_pids;         /* processes with this UUID in their arguments; -1: not looked or not known */
 	char *unknown_because; /* state GUEST_UNKNOWN: the reason, for people */
 };
@@ -98,6 +100,7 @@ enum guest_xml {
 	GUEST_XML_NOW,        /* as it runs, with backing chains, without secrets */
 	GUEST_XML_MOVE,       /* as a destination takes it, with secrets */
 	GUEST_XML_PERSISTENT, /* as it is defined, with secrets */
+	GUEST_XML_DEFINED,    /* the same without them */
 };
 
 /* The copy of one disk under way; bytes. */
@@ -141,6 +144,11 @@ struct guest_ops {
 	int (*resume)(struct host *h, const char *uuid, struct err *err);
 	int (*destroy)(struct host *h, const char *uuid, struct err *err);
 	int (*undefine)(struct host *h, const char *uuid, struct err *err);
+	int (*define)(struct host *h, const char *xml, struct err *err);
+	int (*start)(struct host *h, const char *uuid, struct err *err);
+	int (*shutdown)(struct host *h, const char *uuid, struct err *err);
+	int (*snapshots)(struct host *h, const char *uuid, struct strv *xmls, size_t *current, struct err *err);
+	int (*add_snapshot)(struct host *h, const char *uuid, const char *xml, bool current, struct err *err);
 	int (*set_autostart)(struct host *h, const char *uuid, bool on, struct err *err);
 	/* 0 leased; -1 with E_BUSY (the message says who), E_LEASE or a connection error */
 	int (*lease)(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err);
@@ -215,7 +223,23 @@ int guest_pause_postcopy(struct host *h, const char *uuid, bool outgoing, struct
 int guest_suspend(struct host *h, const char *uuid, struct err *err);
 int guest_resume(struct host *h, const char *uuid, struct err *err);
 int guest_destroy(struct host *h, const char *uuid, struct err *err);
+/* With what libvirt knows of its snapshots and checkpoints; NVRAM and TPM state stay. */
 int guest_undefine(struct host *h, const char *uuid, struct err *err);
+/* From its description; what is defined there under its UUID is replaced. */
+int guest_define(struct host *h, const char *xml, struct err *err);
+int guest_start(struct host *h, const char *uuid, struct err *err);
+/* Asks the guest to shut itself down; does not wait. */
+int guest_shutdown(struct host *h, const char *uuid, struct err *err);
+/* The descriptions of its snapshots, parents before children; *current: the current one's place, or SIZE_MAX. */
+int guest_snapshots(struct host *h, const char *uuid, struct strv *xmls, size_t *current, struct err *err);
+/* Tells libvirt of a snapshot that is in the disks already. */
+int guest_add_snapshot(struct host *h, const char *uuid, const char *xml, bool current, struct err *err);
+/*
+ * A guest that is shut off (lib/host/guest-definition.c): its definition, each disk with its whole backing chain, as
+ * the images name it, and what else it has that moves along (NVRAM, TPM state, managed save image), as disks with
+ * state set. The caller frees. NULL with err.
+ */
+struct domain *guest_definition(struct host *h, const struct guest_look *l, struct err *err);
 int guest_set_autostart(struct host *h, const char *uuid, bool on, struct err *err);
 int guest_lease(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err);
 

@@ -37,6 +37,13 @@ int process_cut(struct host *h, const char *uuid, const struct strv *addresses, 
 		struct err *err);
 int process_lease(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err);
 
+/* The domain, for operations that need it to be there; the caller frees it. (guest-libvirt.c) */
+virDomainPtr lv_need(struct host *h, const char *uuid, struct err *err);
+/* guest-defined.c */
+int lv_define(struct host *h, const char *xml, struct err *err);
+int lv_snapshots(struct host *h, const char *uuid, struct strv *xmls, size_t *current, struct err *err);
+int lv_add_snapshot(struct host *h, const char *uuid, const char *xml, bool current, struct err *err);
+
 /* guest-measure.c */
 int lv_measure_start(struct host *h, const char *uuid, unsigned seconds, struct err *err);
 int lv_measure_read(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err);

@@ -6,9 +6,9 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "domain/rewrite.h"
-#include "migrate/migrate.h"
+#include "migrate/begin-private.h"
 
-static int find_guest(struct migration *m, struct err *err)
+int begin_find(struct migration *m, struct err *err)
 {
 	struct guest_look *look = &m->facts.look;
 
@@ -88,8 +88,10 @@ static void begin_disks(struct migration *m)
 	m->facts.also_facts = m->also_facts;
 }
 
-static int run_checks(struct migration *m, struct err *err)
+int begin_checks(struct migration *m, bool quiet, struct err *err)
 {
+	int rc;
+
 	m->facts.mode = m->mode;
 	m->facts.src_name = host_name(m->src);
 	m->facts.dst_name = host_name(m->dst);
@@ -102,9 +104,10 @@ static int run_checks(struct migration *m, struct err *err)
 	if (interrupt_pending()) /* what was cut off reads as unknown; that is no finding */
 		return err_set(err, E_CANCELLED, 0, "interrupted during the checks");
 	check_run(&m->facts, &m->opt->skip, &m->findings);
-	for (size_t i = 0; i < m->findings.n; i++)
+	rc = check_refusal(&m->findings, err);
+	for (size_t i = 0; i < m->findings.n && (rc < 0 || !quiet); i++)
 		m->report->ops->check(m->report, &m->findings.v[i]);
-	return check_refusal(&m->findings, err);
+	return rc;
 }
 
 static bool is_copied(const struct images *im, const struct disk *k)
@@ -149,7 +152,7 @@ static void choose_disks(struct migration *m)
 }
 
 /* The description for the destination, where paths change. */
-static int rewrite_one(struct migration *m, enum guest_xml kind, char **out, struct err *err)
+int begin_rewrite(struct migration *m, enum guest_xml kind, char **out, struct err *err)
 {
 	auto_free char *xml = guest_xml(m->src, m->record.uuid, kind, err);
 	bool changed = false;
@@ -167,9 +170,9 @@ static int choose_paths(struct migration *m, struct err *err)
 		changes |= im->v[i].dst_path && !str_eq(im->v[i].dst_path, im->v[i].image->path);
 	if (!changes)
 		return 0;
-	if (rewrite_one(m, GUEST_XML_MOVE, &m->move.dest_xml, err) < 0)
+	if (begin_rewrite(m, GUEST_XML_MOVE, &m->move.dest_xml, err) < 0)
 		return -1;
-	return m->move.persistent ? rewrite_one(m, GUEST_XML_PERSISTENT, &m->move.persist_xml, err) : 0;
+	return m->move.persistent ? begin_rewrite(m, GUEST_XML_PERSISTENT, &m->move.persist_xml, err) : 0;
 }
 
 void move_policy(const struct move_options *o, struct converge_policy *p)
@@ -262,20 +265,25 @@ static void note_postcopy(struct migration *m)
 	migration_note(m, "%s", risk);
 }
 
+int begin_lease(struct migration *m, struct err *err)
+{
+	if (begin_find(m, err) < 0 || open_record(m, err) < 0 || take_lease(m, err) < 0)
+		return -1;
+	return begin_find(m, err); /* again: until the lease was ours, another vmmig may have moved it */
+}
+
 int begin_run(struct migration *m, struct err *err)
 {
 	connection_begin(m->src, m->dst, &m->facts.connection); /* the slowest question is asked first */
-	if (find_guest(m, err) < 0 || open_record(m, err) < 0 || take_lease(m, err) < 0)
+	if (begin_lease(m, err) < 0)
 		return -1;
-	if (find_guest(m, err) < 0) /* again: until the lease was ours, another vmmig may have moved it */
+	if (check_refuse_state(m->src, m->mode, false, &m->facts.look, err) < 0)
 		return -1;
-	if (!guest_is_active(&m->facts.look))
-		return check_refuse_inactive(m->src, &m->facts.look, err);
 	if (read_domain(m, err) < 0)
 		return -1;
 	if (m->mode == MODE_BLOCK && !m->opt->dry_run)
 		leftovers_clear(m);
-	if (run_checks(m, err) < 0 || choose_move(m, err) < 0)
+	if (begin_checks(m, false, err) < 0 || choose_move(m, err) < 0)
 		return -1;
 	plan_make(m);
 	if (m->facts.want_forecast)

@@ -68,8 +68,10 @@ static char *ask_timeout(struct watch *w, uint64_t s)
 }
 
 /* NULL: done; else why not; caller frees. */
-static char *answer(struct watch *w, const struct request_record *r)
+static char *answer(void *arg, const struct request_record *r)
 {
+	struct watch *w = arg;
+
 	if (w->abort_since_ms)
 		return str_eq(r->kind, "cancel") ? NULL : xstrdup("it is being stopped");
 	if (str_eq(r->kind, "cancel"))
@@ -86,15 +88,16 @@ static char *answer(struct watch *w, const struct request_record *r)
 }
 
 /* Each is answered once; one that cannot be read or answered now is tried again. */
-static int answer_all(struct migration *m, char *(*fn)(struct watch *, const struct request_record *), struct watch *w,
-		      struct err *err)
+typedef char *answer_fn(void *arg, const struct request_record *r);
+
+static int answer_all(struct migration *m, answer_fn *fn, void *arg, struct err *err)
 {
 	struct request_record *v = NULL;
 	size_t n = 0;
 	int rc = journal_requests(m->journal, m->record.id, &v, &n, err);
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		auto_free char *why = fn(w, &v[i]);
+		auto_free char *why = fn(arg, &v[i]);
 
 		rc = journal_answer(m->journal, v[i].seq, why ? why : "done", err);
 	}
@@ -102,18 +105,17 @@ static int answer_all(struct migration *m, char *(*fn)(struct watch *, const str
 	return rc;
 }
 
-static void answer_or_log(struct migration *m, char *(*fn)(struct watch *, const struct request_record *),
-			  struct watch *w)
+static void answer_or_log(struct migration *m, answer_fn *fn, void *arg)
 {
 	struct err err auto_err = ERR_INIT;
 
-	if (answer_all(m, fn, w, &err) < 0)
+	if (answer_all(m, fn, arg, &err) < 0)
 		log_info("%s", err.msg);
 }
 
-static char *nobody_there(struct watch *w, const struct request_record *r)
+static char *nobody_there(void *arg, const struct request_record *r)
 {
-	(void)w;
+	(void)arg;
 	(void)r;
 	return xstrdup("the vmmig that was asked is gone");
 }
@@ -133,9 +135,28 @@ void control_poll(struct watch *w)
 	answer_or_log(w->m, answer, w);
 }
 
-static char *too_late(struct watch *w, const struct request_record *r)
+/* arg: a bool that is true when it is to end. */
+static char *answer_cold(void *arg, const struct request_record *r)
 {
-	(void)w;
+	bool *cancel = arg;
+
+	if (!str_eq(r->kind, "cancel"))
+		return xstrdup("the guest is off: only its copy is under way, which can be cancelled");
+	*cancel = true;
+	return NULL;
+}
+
+bool control_poll_cold(struct migration *m)
+{
+	bool cancel = false;
+
+	answer_or_log(m, answer_cold, &cancel);
+	return cancel;
+}
+
+static char *too_late(void *arg, const struct request_record *r)
+{
+	(void)arg;
 	(void)r;
 	return xstrdup("it has come to its end");
 }

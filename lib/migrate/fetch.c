@@ -78,7 +78,7 @@ static int lock_fetch(struct fetch *f, struct err *err)
 }
 
 /* Held to the end of the migration: while it is, nobody's undo removes what this guest will stand on. */
-static int lock_use(struct migration *m, struct err *err)
+int fetch_lock_use(struct migration *m, struct err *err)
 {
 	const struct images *im = &m->facts.images;
 	int rc;
@@ -202,7 +202,7 @@ static int mend(void *arg, struct err *err)
 	host_hold_end(STEAL(f->lock));
 	host_hold_end(STEAL(m->use_locks));
 	receiver_end(r);
-	if (lock_use(m, err) < 0 || lock_fetch(f, err) < 0)
+	if (fetch_lock_use(m, err) < 0 || lock_fetch(f, err) < 0)
 		return -1;
 	return receive(f, r, err);
 }
@@ -335,30 +335,28 @@ static int finish(struct fetch *f, struct made *d, struct err *err)
 	struct file_like like = file_like(&f->p->src);
 	struct file_id id;
 
-	if (part_finish(f->m->dst, f->part, &like, f->backing, f->backing_format, &id, err) < 0)
+	if (part_finish(f->m->dst, f->part, &like, f->backing, f->backing_format, false, &id, err) < 0)
 		return err_wrap(err, "%s: %s", host_label(f->m->dst), f->p->dst_path);
 	return made_publish(f->m, d, id, err);
 }
 
-/* Under the lock: another vmmig may have brought it since the checks. 1: it is there, and the same. */
-static int there_meanwhile(struct fetch *f, struct err *err)
+/* Under the lock. */
+int fetch_there_meanwhile(struct migration *m, const struct image_plan *p, struct err *err)
 {
-	const struct image_plan *p = f->p;
 	struct file_fact fact = { 0 };
 	char a[DIGEST_HEX + 1], b[DIGEST_HEX + 1];
-	enum digest_kind kind = image_digest_kind(&f->m->facts.images, p);
+	enum digest_kind kind = image_digest_kind(&m->facts.images, p);
 	const char *paths[] = { p->dst_path };
-	int rc = files_stat(f->m->dst, paths, 1, &fact, err);
+	int rc = files_stat(m->dst, paths, 1, &fact, err);
 
 	if (rc == 0 && fact.present == FACT_YES) {
 		rc = -1;
-		if (digest_cached(f->m->src, p->image->path, &p->src, kind, p->info->cluster_size, &f->m->digests, a,
-				  err) == 0 &&
-		    digest_cached(f->m->dst, p->dst_path, &fact, kind, p->info->cluster_size, &f->m->digests, b, err) ==
-			    0)
+		if (digest_cached(m->src, p->image->path, &p->src, kind, p->info->cluster_size, &m->digests, a, err) ==
+			    0 &&
+		    digest_cached(m->dst, p->dst_path, &fact, kind, p->info->cluster_size, &m->digests, b, err) == 0)
 			rc = strcmp(a, b) == 0 ? 1
 					       : err_set(err, E_FETCH, 0, "%s: %s has appeared with another content",
-							 host_label(f->m->dst), p->dst_path);
+							 host_label(m->dst), p->dst_path);
 	}
 	file_fact_clear(&fact);
 	return rc;
@@ -366,7 +364,7 @@ static int there_meanwhile(struct fetch *f, struct err *err)
 
 static int fetch_locked(struct fetch *f, struct err *err)
 {
-	int rc = there_meanwhile(f, err);
+	int rc = fetch_there_meanwhile(f->m, f->p, err);
 	struct made *d;
 
 	if (rc != 0)
@@ -408,7 +406,7 @@ int fetch_backing(struct migration *m, struct err *err)
 	const struct images *im = &m->facts.images;
 	struct strv done auto_strv = { 0 };
 
-	if (lock_use(m, err) < 0)
+	if (fetch_lock_use(m, err) < 0)
 		return -1;
 	/* lowest first: an image's backing file is there when its own comes */
 	for (size_t i = im->n; i-- > 0;) {

@@ -122,9 +122,8 @@ int migration_keep_lease(struct migration *m, struct err *err)
 	return 0;
 }
 
-/* One journalled act on a host. */
-static int act(struct migration *m, struct host *h, const char *kind,
-	       int (*fn)(struct host *, const char *, struct err *), struct err *err)
+int migration_act(struct migration *m, struct host *h, const char *kind,
+		  int (*fn)(struct host *, const char *, struct err *), struct err *err)
 {
 	int64_t effect = 0;
 	int rc;
@@ -203,7 +202,8 @@ static int stayed(struct migration *m, struct err *err)
 	auto_free char *full = NULL;
 	const char *said;
 
-	if (m->suspended && m->src_look.state == GUEST_PAUSED && act(m, m->src, "resume", guest_resume, err) < 0)
+	if (m->suspended && m->src_look.state == GUEST_PAUSED &&
+	    migration_act(m, m->src, "resume", guest_resume, err) < 0)
 		return err_hint(err,
 				"vmmig suspended the guest and could not resume it; try: virsh -c %s "
 				"resume %s",
@@ -279,13 +279,13 @@ static int mend(struct migration *m, enum verdict v, struct err *err)
 {
 	switch (v) {
 	case VERDICT_RESUME_DEST:
-		return act(m, m->dst, "resume", guest_resume, err);
+		return migration_act(m, m->dst, "resume", guest_resume, err);
 	case VERDICT_RESUME_SOURCE:
-		return act(m, m->src, "resume", guest_resume, err);
+		return migration_act(m, m->src, "resume", guest_resume, err);
 	case VERDICT_STOP_INCOMING: /* the source is proven running */
-		return act(m, m->dst, "stop-incoming", guest_destroy, err);
+		return migration_act(m, m->dst, "stop-incoming", guest_destroy, err);
 	case VERDICT_STOP_SOURCE: /* the destination is proven running */
-		return act(m, m->src, "stop-source", guest_destroy, err);
+		return migration_act(m, m->src, "stop-source", guest_destroy, err);
 	case VERDICT_MOVED:
 	case VERDICT_STAYED:
 	case VERDICT_IN_PROGRESS:
@@ -364,7 +364,8 @@ static int arrived(struct migration *m, struct err *err)
 	}
 	if ((m->domain && same_disks(m, err) < 0) || disks_arrived(m, err) < 0)
 		return -1;
-	if (m->facts.look.autostart && m->move.persistent && act(m, m->dst, "autostart", set_autostart, err) < 0)
+	if (m->facts.look.autostart && m->move.persistent &&
+	    migration_act(m, m->dst, "autostart", set_autostart, err) < 0)
 		return -1;
 	return 0;
 }

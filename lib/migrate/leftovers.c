@@ -34,9 +34,9 @@ static bool is_over(struct migration *m, const struct migration_record *r)
 {
 	struct guest_look dst auto_look = { 0 };
 
-	if (str_eq(r->id, m->record.id) || !str_eq(r->mode, mode_name(MODE_BLOCK)) ||
-	    !str_eq(r->to, host_name(m->dst)) || r->status == MIG_COMPLETED ||
-	    (!r->ended_ms && migration_process_alive(r) != 0) || m->facts.look.job == GUEST_JOB_MIGRATION_OUT)
+	if (str_eq(r->id, m->record.id) || str_eq(r->mode, mode_name(MODE_LIVE)) || !str_eq(r->to, host_name(m->dst)) ||
+	    r->status == MIG_COMPLETED || (!r->ended_ms && migration_process_alive(r) != 0) ||
+	    m->facts.look.job == GUEST_JOB_MIGRATION_OUT)
 		return false;
 	guest_look(m->dst, m->record.uuid, true, &dst);
 	return dst.state == GUEST_ABSENT && dst.qemu_pids == 0;
@@ -50,6 +50,8 @@ static bool read_kind(const char *kind, enum made_kind *k)
 		*k = MADE_IMAGE;
 	else if (str_eq(kind, "fetch"))
 		*k = MADE_BACKING;
+	else if (str_eq(kind, "copy"))
+		*k = MADE_COPY;
 	else
 		return false;
 	return true;
@@ -72,8 +74,24 @@ static bool read_effect(const struct effect_record *e, const char *id, struct ma
 	if (e->result && !d->have_id)
 		return false;
 	d->path = xstrdup(e->object);
-	d->temp = d->kind == MADE_BACKING ? file_part_name(d->path) : file_temp_name(d->path, id);
+	d->temp = made_is_part(d->kind) ? file_part_name(d->path) : file_temp_name(d->path, id);
 	return true;
+}
+
+/*
+ * The copy of a file the guest writes: gone on with, where this migration copies it, too. One that was complete, and
+ * had its name already, loses it again; what is noted beside it still tells of which state of the source's file it is.
+ * False: it is to go.
+ */
+static bool keep_copy(struct migration *m, const struct made *d)
+{
+	enum file_gone gone = FILE_ABSENT;
+
+	if (d->kind != MADE_COPY || m->mode != MODE_COLD || !wanted(m, d->path))
+		return false;
+	if (!d->have_id)
+		return true;
+	return file_rename(m->dst, d->path, d->temp, d->id, &gone, NULL) == 0 && gone == FILE_REMOVED;
 }
 
 /* True: it stays, and is this migration's now. */
@@ -84,6 +102,8 @@ static bool take_over(struct migration *m, const struct made *d)
 
 	if (d->kind == MADE_BACKING && wanted(m, d->path))
 		return d->have_id; /* one that is on its way is gone on with */
+	if (keep_copy(m, d))
+		return false;
 	why = made_take_back(m, d, &asked);
 	if (!why) {
 		effect_undone(m, d->effect);
@@ -128,7 +148,8 @@ static bool may_have_lived_there(struct migration *m, const struct migration_rec
 		       str_eq(r->error_id, err_infos[E_CONVERGE].id) || str_eq(r->error_id, err_infos[E_CANCELLED].id));
 
 	for (size_t i = 0; i < n; i++)
-		if (str_eq(v[i].kind, "migrate") && !proven)
+		if ((str_eq(v[i].kind, "migrate") || (str_eq(v[i].kind, "define") && !str_eq(v[i].result, "undone"))) &&
+		    !proven)
 			return !never_left(m, r);
 	return false;
 }

@@ -13,7 +13,13 @@ static const char *const kind_names[] = {
 	[MADE_DIRECTORY] = "make-directory",
 	[MADE_IMAGE] = "make-image",
 	[MADE_BACKING] = "fetch",
+	[MADE_COPY] = "copy",
 };
+
+bool made_is_part(enum made_kind kind)
+{
+	return kind == MADE_BACKING || kind == MADE_COPY;
+}
 
 struct made *made_intend(struct migration *m, enum made_kind kind, const char *path, struct err *err)
 {
@@ -25,7 +31,7 @@ struct made *made_intend(struct migration *m, enum made_kind kind, const char *p
 	d = ARRAY_ADD(m->made, m->made_n);
 	d->kind = kind;
 	d->path = xstrdup(path);
-	d->temp = kind == MADE_BACKING ? file_part_name(path) : file_temp_name(path, m->record.id);
+	d->temp = made_is_part(kind) ? file_part_name(path) : file_temp_name(path, m->record.id);
 	d->effect = effect;
 	return d;
 }
@@ -223,7 +229,7 @@ static char *take_back(struct migration *m, const struct made *d, bool *asked)
  * A backing file belongs to whoever relies on it: they hold its lock, or a guest of theirs stands on it. One that is
  * still on its way belongs to whoever fetches it.
  */
-static char *take_back_backing(struct migration *m, const struct made *d, bool *asked)
+static char *take_back_part(struct migration *m, const struct made *d, bool *asked)
 {
 	const char *names[] = { d->temp, d->path, NULL };
 	struct err err auto_err = ERR_INIT;
@@ -234,7 +240,7 @@ static char *take_back_backing(struct migration *m, const struct made *d, bool *
 	if (rc)
 		return rc > 0 ? xstrdup("another vmmig relies on it") : not_asked(asked, &err);
 	if (d->have_id) {
-		why = who_uses(m, d->path, asked);
+		why = d->kind == MADE_BACKING ? who_uses(m, d->path, asked) : NULL;
 		if (!why)
 			why = remove_one(m, d->path, d->id, asked);
 	}
@@ -247,7 +253,7 @@ static char *take_back_backing(struct migration *m, const struct made *d, bool *
 char *made_take_back(struct migration *m, const struct made *d, bool *asked)
 {
 	*asked = true;
-	return d->kind == MADE_BACKING ? take_back_backing(m, d, asked) : take_back(m, d, asked);
+	return made_is_part(d->kind) ? take_back_part(m, d, asked) : take_back(m, d, asked);
 }
 
 /* A host that does not answer leaves the journal as it is: the next migration of the guest to it takes it back. */
@@ -268,6 +274,7 @@ static void undo_one(struct migration *m, const struct made *d)
 
 void made_undo(struct migration *m)
 {
+	cold_files_release(m);
 	host_hold_end(STEAL(m->use_locks));
 	if (m->made_n)
 		host_reopen(m->dst, NULL); /* its connection may be what failed */

@@ -39,6 +39,15 @@ const struct phase phases_block[] = {
 };
 const size_t phases_block_n = ARRAY_SIZE(phases_block);
 
+const struct phase phases_cold[] = {
+	{ "begin", "source", begin_cold_run, begin_cold_undo },
+	{ "prepare", "destination", prepare_cold_run, prepare_cold_undo },
+	{ "perform", "both", perform_cold_run, NULL },
+	{ "finish", "destination", finish_cold_run, NULL }, /* takes back what it did by itself */
+	{ "confirm", "source", confirm_cold_run, NULL },
+};
+const size_t phases_cold_n = ARRAY_SIZE(phases_cold);
+
 void migration_journal(struct migration *m)
 {
 	struct err err auto_err = ERR_INIT;
@@ -252,6 +261,8 @@ enum status migrate_walk(struct migration *m, const struct phase phases[], size_
 enum status migrate_guest(struct migration *m, struct err *err)
 {
 	migration_patience(m);
+	if (m->mode == MODE_COLD)
+		return migrate_walk(m, phases_cold, phases_cold_n, err);
 	if (m->mode == MODE_BLOCK)
 		return migrate_walk(m, phases_block, phases_block_n, err);
 	return migrate_walk(m, phases_live, phases_live_n, err);
@@ -268,6 +279,7 @@ void migration_clear(struct migration *m)
 	guest_move_clear(&m->move);
 	strv_clear(&m->plan);
 	made_clear(m);
+	cold_files_release(m);
 	tunnel_close(m);
 	strv_clear(&m->relied_on);
 	host_hold_end(m->use_locks);

@@ -42,7 +42,11 @@ struct move_options {
 	struct remap remap; /* borrowed, as what follows */
 	enum source_disks source_disks;
 	const struct image_config *images;
+	/* cold */
+	bool shutdown; /* a running guest is shut down before; within timeout_s, or SHUTDOWN_DEFAULT_S */
+	bool start;    /* it is started at the destination */
 };
+enum { SHUTDOWN_DEFAULT_S = 60 };
 
 /* The policy these options ask for. */
 void move_policy(const struct move_options *o, struct converge_policy *p);
@@ -50,7 +54,7 @@ void move_policy(const struct move_options *o, struct converge_policy *p);
 struct wire move_wire(const struct move_options *opt);
 
 /* Something made at the destination, for the undo. */
-enum made_kind { MADE_DIRECTORY, MADE_IMAGE, MADE_BACKING };
+enum made_kind { MADE_DIRECTORY, MADE_IMAGE, MADE_BACKING, MADE_COPY /* of a file that the guest writes */ };
 struct made {
 	enum made_kind kind;
 	char *path, *temp; /* its name, and the one it has before */
@@ -74,6 +78,19 @@ struct patience {
 };
 extern const struct patience patience_default;
 
+struct migration;
+/* The copy server, which guests of one call share: given by who runs them (run.c). */
+struct copy_share {
+	/*
+	 * These parts are there, to be served: waits until the server is. NULL with err: E_CANCELLED when the guest's
+	 * copy is to end.
+	 */
+	struct copy_server *(*wait)(struct copy_share *s, struct migration *m, const struct strv *parts,
+				    struct err *err);
+};
+
+struct cold_file; /* one on its way (cold-copy.c) */
+
 struct migration {
 	/* given */
 	const char *guest; /* what the operator called it */
@@ -86,6 +103,8 @@ struct migration {
 	uint64_t also_incoming_kib;    /* memory of the guests of this call that come after this one */
 	struct space_needs also_space; /* and the room their disks need; borrowed */
 	const struct file_fact *also_facts;
+	struct copy_share *share;      /* cold */
+	struct interrupt_scope *scope; /* of the thread that works for it; NULL: the whole process */
 	/* begin */
 	struct migration_record record;
 	struct exec_hold *lease;
@@ -110,6 +129,14 @@ struct migration {
 	bool downtime_set;
 	uint64_t downtime_before;
 	int64_t downtime_effect;
+	/* cold */
+	bool shut_down; /* by us */
+	struct cold_file *files;
+	size_t files_n;
+	struct exec_hold *copy_locks, **base_locks; /* on their parts */
+	size_t base_locks_n;
+	bool defined; /* at the destination, by us */
+	int64_t define_effect;
 	/* perform */
 	bool performed;         /* libvirt was asked to */
 	bool adopted;           /* by another vmmig, which is gone */
@@ -132,11 +159,11 @@ struct phase {
 	int (*run)(struct migration *m, struct err *err);
 	void (*undo)(struct migration *m); /* NULL: nothing to take back */
 };
-extern const struct phase phases_live[], phases_block[];
-extern const size_t phases_live_n, phases_block_n;
+extern const struct phase phases_live[], phases_block[], phases_cold[];
+extern const size_t phases_live_n, phases_block_n, phases_cold_n;
 
 /*
- * Moves m->guest in m->mode (live or block): all phases, reports, journal. Both hosts are open, with their sides set.
+ * Moves m->guest in m->mode: all phases, reports, journal. Both hosts are open, with their sides set.
  * *err: why it did not move. Returns the exit status for this guest.
  */
 enum status migrate_guest(struct migration *m, struct err *err);
@@ -170,14 +197,34 @@ void tunnel_backing_end(struct migration *m);
 /* block: what the disks need at the destination (prepare-disks.c), before the downtime limit. */
 int prepare_block_run(struct migration *m, struct err *err);
 void prepare_block_undo(struct migration *m);
+/* What files will need it at the destination: the directories that are missing there. */
+int prepare_directories(struct migration *m, struct err *err);
+/* cold (cold-begin.c, cold-copy.c, cold-finish.c) */
+int begin_cold_run(struct migration *m, struct err *err);
+void begin_cold_undo(struct migration *m);
+int prepare_cold_run(struct migration *m, struct err *err);
+void prepare_cold_undo(struct migration *m);
+int perform_cold_run(struct migration *m, struct err *err);
+int finish_cold_run(struct migration *m, struct err *err);
+int confirm_cold_run(struct migration *m, struct err *err);
+/* Has any file of it changed at the source since it was looked at? -1: E_SOURCE_CHANGED, or the host does not say. */
+int cold_files_unchanged(struct migration *m, struct err *err);
+/* Locks, and what is noted beside files that are complete: not needed any more. */
+void cold_files_release(struct migration *m);
 /* Backing files that are missing there, lowest first (fetch.c). */
 int fetch_backing(struct migration *m, struct err *err);
+/* Locks on what this guest will rely on there, to the end of its migration. */
+int fetch_lock_use(struct migration *m, struct err *err);
+/* Another vmmig, or guest, may have brought p since the checks. 1: it is there, and the same; 0: it is not; -1 err. */
+int fetch_there_meanwhile(struct migration *m, const struct image_plan *p, struct err *err);
 /* Making and taking back, journalled at each step (made.c). */
 int made_directory(struct migration *m, const char *path, const struct file_like *like, struct err *err);
 int made_image(struct migration *m, const char *path, const struct image_make *make, const struct file_like *like,
 	       struct err *err);
 /* The two ends of it: the intent, after which the thing may come to be under d->temp; and its real name. */
 struct made *made_intend(struct migration *m, enum made_kind kind, const char *path, struct err *err);
+/* Is it made under its part name, with which the next vmmig goes on? */
+bool made_is_part(enum made_kind kind);
 int made_publish(struct migration *m, struct made *d, struct file_id id, struct err *err);
 /* NULL: it is gone; else why it was left; caller frees. *asked: the host has answered, so asking again gives the same.
  */
@@ -192,6 +239,8 @@ char *disks_full(struct migration *m);
 int disks_arrived(struct migration *m, struct err *err);
 /* The source's images once the guest has moved (disks.c). */
 int disks_confirm(struct migration *m, struct err *err);
+/* The same for a guest that is copied; true: it is to be cancelled. */
+bool control_poll_cold(struct migration *m);
 /* Those who still ask something of it are told that it is too late (control.c). */
 void control_end(struct migration *m);
 /* By what was seen last: has one half of a guest in post-copy ended? Then what it had in memory is lost (rescue.c). */
@@ -200,6 +249,9 @@ bool migration_half_lost(const struct migration *m);
 void migration_look(struct migration *m);
 /* After its session broke: the lease is ours again, or err. */
 int migration_keep_lease(struct migration *m, struct err *err);
+/* One journalled act on a host. */
+int migration_act(struct migration *m, struct host *h, const char *kind,
+		  int (*fn)(struct host *, const char *, struct err *), struct err *err);
 /* Who holds the lease, for whoever finds it taken; caller frees. */
 char *migration_lease_text(const struct migration *m);
 /* Fills m->plan from what begin found. */

@@ -59,9 +59,12 @@ static void plan_copied(struct migration *m, const struct image_plan *p)
 	bool file = p->image->source == DISK_FILE;
 
 	/* of a device nobody says how much of it is in use */
-	add(m, "disk %s: %s (%s, %s%s%s%s) copied while the guest runs", p->disk->target, p->image->path,
-	    p->info ? p->info->format : "?", size, file ? ", " : "", file ? held : "", file ? " of it in use" : "");
-	if (file)
+	add(m, "disk %s: %s (%s, %s%s%s%s) copied%s", p->disk->target, p->image->path, p->info ? p->info->format : "?",
+	    size, file ? ", " : "", file ? held : "", file ? " of it in use" : "",
+	    m->mode == MODE_COLD ? "" : " while the guest runs");
+	if (file && m->mode == MODE_COLD)
+		add(m, "%s: %s made, with its content, byte for byte", host_label(m->dst), p->dst_path);
+	else if (file)
 		add(m, "%s: %s made, empty%s%s", host_label(m->dst), p->dst_path, backing ? ", over " : "",
 		    backing ? backing : "");
 	else
@@ -152,9 +155,8 @@ static void plan_postcopy(struct migration *m)
 		strv_take(&m->plan, plan_postcopy_risk(m));
 }
 
-void plan_make(struct migration *m)
+static void plan_running(struct migration *m)
 {
-	add(m, "%s: lease /run/vmmig-%s.lease while it lasts", host_label(m->src), m->record.uuid);
 	plan_downtime(m);
 	plan_postcopy(m);
 	plan_disks(m);
@@ -163,10 +165,42 @@ void plan_make(struct migration *m)
 	add(m, "%s: domain \"%s\" created%s, %s", host_label(m->dst), m->domain->name,
 	    m->move.persistent ? " and defined" : " (transient, as it is now)",
 	    m->was_running ? "running" : "paused, as it is now");
+}
+
+static void plan_cold(struct migration *m)
+{
+	const struct connection_proof *c = &m->facts.connection;
+
+	if (m->was_running)
+		add(m, "%s: domain \"%s\" shut down, within %u s", host_label(m->src), m->domain->name,
+		    m->opt->timeout_s ? m->opt->timeout_s : SHUTDOWN_DEFAULT_S);
+	plan_disks(m);
+	plan_images(m);
+	if (images_move(&m->facts.images))
+		add(m, "both: %s sends to a copy server of %s (%s), encrypted, with a key made for it",
+		    host_name(m->src), host_name(m->dst),
+		    m->opt->transport == TRANSPORT_SSH ? "through ssh"
+		    : c->port_address                  ? c->port_address
+						       : "?");
+	if (m->opt->bandwidth_mib)
+		add(m, "both: at most %u MiB/s, of all disks together", m->opt->bandwidth_mib);
+	add(m, "%s: domain \"%s\" defined%s", host_label(m->dst), m->domain->name,
+	    m->opt->start ? ", and started" : "");
+	if (m->facts.src.snapshots > 0)
+		add(m, "%s: libvirt told of its %d snapshots", host_label(m->dst), m->facts.src.snapshots);
+}
+
+void plan_make(struct migration *m)
+{
+	add(m, "%s: lease /run/vmmig-%s.lease while it lasts", host_label(m->src), m->record.uuid);
+	if (m->mode == MODE_COLD)
+		plan_cold(m);
+	else
+		plan_running(m);
 	if (m->facts.look.autostart && m->move.persistent)
 		add(m, "%s: autostart on, as it is now at the source", host_label(m->dst));
 	if (m->move.undefine_source)
 		add(m, "%s: domain \"%s\" undefined", host_label(m->src), m->domain->name);
-	if (m->opt->timeout_s)
+	if (m->opt->timeout_s && m->mode != MODE_COLD)
 		add(m, "after %u s without an end: %s", m->opt->timeout_s, converge_end_name(m->opt->on_timeout));
 }

@@ -110,7 +110,7 @@ static int make_dirs(struct migration *m, const struct dirs *d, struct err *err)
 	return 0;
 }
 
-static int prepare_dirs(struct migration *m, struct err *err)
+int prepare_directories(struct migration *m, struct err *err)
 {
 	const struct images *im = &m->facts.images;
 	struct dirs d auto_dirs = { 0 };
@@ -163,7 +163,7 @@ static int make_images(struct migration *m, struct err *err)
 
 int prepare_block_run(struct migration *m, struct err *err)
 {
-	if (prepare_dirs(m, err) < 0 || fetch_backing(m, err) < 0 || make_images(m, err) < 0)
+	if (prepare_directories(m, err) < 0 || fetch_backing(m, err) < 0 || make_images(m, err) < 0)
 		return -1;
 	return prepare_run(m, err);
 }

@@ -536,12 +536,12 @@ static int o_part_trim(struct host *h, const char *part, uint64_t size, struct e
 }
 
 static int o_part_finish(struct host *h, const char *part, const struct file_like *like, const char *backing,
-			 const char *backing_format, struct file_id *id, struct err *err)
+			 const char *backing_format, bool keep, struct file_id *id, struct err *err)
 {
 	struct node *node;
 	int n;
 
-	(void)like;
+	(void)like, (void)keep;
 	if (enter("part-finish", &n, err))
 		return -1;
 	node = find(files_of(h), part);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * finish and confirm for a guest that is shut off. Its files are at the destination, complete and verified. It is
+ * defined there only after another look at both hosts and at the source's files; whatever fails until it is proven to
+ * be there, and running if that was asked for, is taken back here. Then it goes from the source.
+ */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "migrate/migrate.h"
+
+/* It is off at the source, by libvirt's word and by its processes, and nothing of it is at the destination. */
+static int still_off(struct migration *m, struct err *err)
+{
+	auto_free char *src = NULL, *dst = NULL;
+
+	migration_look(m);
+	if (guest_is_active(&m->src_look)) {
+		err_set(err, E_GUEST_STARTED, 0, "%s: the guest is %s: it was started while it was copied",
+			host_label(m->src), guest_state_name(m->src_look.state));
+		return err_hint(err,
+				"move it as it runs, or again with --shutdown: vmmig check block %s --from %s --to %s",
+				m->record.guest, host_name(m->src), host_name(m->dst));
+	}
+	if (m->src_look.state == GUEST_SHUTOFF && m->src_look.qemu_pids == 0 && m->dst_look.state == GUEST_ABSENT &&
+	    m->dst_look.qemu_pids == 0)
+		return 0;
+	src = look_text(&m->src_look);
+	dst = look_text(&m->dst_look);
+	return err_set(err, E_UNDECIDED, 0, "it is not simply off at the source: %s: %s; %s: %s", host_label(m->src),
+		       src, host_label(m->dst), dst);
+}
+
+static int define(struct migration *m, struct err *err)
+{
+	int rc;
+
+	if (migration_keep_lease(m, err) < 0 ||
+	    effect_begin(m, m->dst, "define", m->record.uuid, &m->define_effect, err) < 0)
+		return -1;
+	m->performed = m->defined = true;
+	rc = guest_define(m->dst, m->move.dest_xml, err);
+	effect_end(m, m->define_effect, rc < 0 ? err : NULL);
+	return rc;
+}
+
+static int add_snapshots(struct migration *m, struct err *err)
+{
+	struct strv xmls auto_strv = { 0 };
+	size_t current;
+
+	if (m->facts.src.snapshots == 0)
+		return 0;
+	if (guest_snapshots(m->src, m->record.uuid, &xmls, &current, err) < 0)
+		return -1;
+	for (size_t i = 0; i < xmls.n; i++)
+		if (guest_add_snapshot(m->dst, m->record.uuid, xmls.v[i], i == current, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int set_autostart(struct host *h, const char *uuid, struct err *err)
+{
+	return guest_set_autostart(h, uuid, true, err);
+}
+
+static bool is_there(const struct migration *m)
+{
+	return m->dst_look.persistent &&
+	       (m->opt->start ? guest_is_active(&m->dst_look) : m->dst_look.state == GUEST_SHUTOFF);
+}
+
+static int start(struct migration *m, struct err *err)
+{
+	struct err why auto_err = ERR_INIT;
+
+	if (migration_act(m, m->dst, "start", guest_start, &why) == 0)
+		return 0;
+	migration_look(m);
+	if (guest_is_active(&m->dst_look)) /* its answer got lost */
+		return 0;
+	err_set(err, E_START, 0, "%s: it does not start there: %s", host_label(m->dst), why.msg);
+	return err_hint(err, "see QEMU's log there: /var/log/libvirt/qemu/%s.log", m->record.guest);
+}
+
+/* From the definition on: everything here can be taken back, as long as the guest has not run there. */
+static int bring(struct migration *m, struct err *err)
+{
+	if (define(m, err) < 0 || add_snapshots(m, err) < 0)
+		return -1;
+	if (m->facts.look.autostart && migration_act(m, m->dst, "autostart", set_autostart, err) < 0)
+		return -1;
+	return m->opt->start ? start(m, err) : 0;
+}
+
+static bool is_proven(struct migration *m)
+{
+	migration_look(m);
+	return is_there(m) && m->src_look.state == GUEST_SHUTOFF && m->src_look.qemu_pids == 0;
+}
+
+/* What was defined goes again: it is off there, and at the source it is as before. */
+static void take_back(struct migration *m)
+{
+	struct err err auto_err = ERR_INIT;
+
+	migration_look(m);
+	if (m->dst_look.state == GUEST_SHUTOFF && m->dst_look.why != GUEST_WHY_MIGRATED &&
+	    m->src_look.state != GUEST_ABSENT && m->src_look.state != GUEST_UNKNOWN &&
+	    migration_act(m, m->dst, "undefine-destination", guest_undefine, &err) == 0)
+		migration_look(m);
+	if (err.id)
+		migration_note(m, "%s: its definition there was left: %s", host_label(m->dst), err.msg);
+	m->safe = m->dst_look.state == GUEST_ABSENT && m->dst_look.qemu_pids == 0 &&
+		  m->src_look.state != GUEST_ABSENT && m->src_look.state != GUEST_UNKNOWN;
+	if (m->safe)
+		effect_undone(m, m->define_effect);
+}
+
+static int not_proven(struct migration *m, struct err *err)
+{
+	auto_free char *src = look_text(&m->src_look), *dst = look_text(&m->dst_look);
+
+	err_set(err, E_UNDECIDED, 0, "it was defined at the destination, and is not what it should be: %s: %s; %s: %s",
+		host_label(m->src), src, host_label(m->dst), dst);
+	return err_hint(err, "touch neither side before you know; when both hosts answer: vmmig recover %s",
+			m->record.id);
+}
+
+/* Told by the looks of is_proven(), before anything is taken back. */
+static int arrived(struct migration *m)
+{
+	struct err err auto_err = ERR_INIT;
+
+	m->moved = true;
+	for (size_t i = 0; i < m->made_n; i++)
+		if (made_is_part(m->made[i].kind) && part_done(m->dst, m->made[i].temp, &err) < 0)
+			log_info("%s: %s", host_label(m->dst), err.msg);
+	cold_files_release(m);
+	return 0;
+}
+
+int finish_cold_run(struct migration *m, struct err *err)
+{
+	struct err why auto_err = ERR_INIT;
+
+	interrupt_ack(); /* the looks must not be cut: they decide */
+	if (still_off(m, err) < 0 || cold_files_unchanged(m, err) < 0 || disks_arrived(m, err) < 0)
+		return -1;
+	if (bring(m, &why) == 0) {
+		if (is_proven(m))
+			return arrived(m);
+		not_proven(m, &why);
+	}
+	if (m->defined)
+		take_back(m);
+	err_move(err, &why);
+	return -1;
+}
+
+/* Between the last look and this one somebody may have started the stale side. */
+static int source_is_off(struct migration *m, struct err *err)
+{
+	guest_look(m->src, m->record.uuid, true, &m->src_look);
+	if (m->src_look.state == GUEST_ABSENT || (m->src_look.state == GUEST_SHUTOFF && m->src_look.qemu_pids == 0))
+		return 0;
+	err_set(err, E_UNDECIDED, 0, "%s: the guest is %s there, though it has moved to %s", host_label(m->src),
+		guest_state_name(m->src_look.state), host_label(m->dst));
+	return err_hint(err, "two copies of its disks exist: see that only one runs, and which is the right one");
+}
+
+/* The images go first: a definition without them cannot be started by accident. */
+int confirm_cold_run(struct migration *m, struct err *err)
+{
+	if (source_is_off(m, err) < 0)
+		return -1;
+	if (disks_confirm(m, err) < 0)
+		return -1;
+	if (m->src_look.state == GUEST_ABSENT)
+		return 0;
+	if (migration_act(m, m->src, "undefine", guest_undefine, err) < 0) {
+		err_hint(err, "undefine the stale definition: virsh -c %s undefine --keep-nvram %s", host_uri(m->src),
+			 m->record.guest);
+		return -1;
+	}
+	return 0;
+}
