@@ -365,7 +365,7 @@ leavings() {
 	} | sed 's/^/file /'
 	for host in $(lab_hosts); do
 		for pid in $(processes "$host" \
-				'(^|/)(qemu-nbd|qemu-img|curl|openssl) |(^|/)sha(256|512)sum$|^ssh -N |^sh -c .* vmmig( |$)'); do
+				'(^|/)(qemu-nbd|qemu-storage-daemon|qemu-img|curl|openssl) |(^|/)sha(256|512)sum$|^ssh -N |^sh -c .* vmmig( |$)'); do
 			echo "process $pid on $host: $(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-150)"
 		done
 	done

@@ -147,6 +147,11 @@ static int prepare_one(struct migration *m, struct cold_file *f, struct err *err
 
 	if (f->p->fate == IMAGE_COPIED)
 		return open_part(m, f, err);
+	if (fetch_by_service(m, f->p)) { /* which falls back to the source, unless the configuration forbids it */
+		rc = fetch_one(m, f->p, err);
+		f->there = rc == 0;
+		return rc;
+	}
 	rc = lock_base(m, f, err);
 	f->awaited = rc == 0;
 	return rc > 0 ? open_base(m, f, err) : rc;

@@ -373,7 +373,7 @@ static int fetch_locked(struct fetch *f, struct err *err)
 	return d && fetch_content(f, err) == 0 ? finish(f, d, err) : -1;
 }
 
-static int fetch_one(struct migration *m, const struct image_plan *p, struct err *err)
+int fetch_one(struct migration *m, const struct image_plan *p, struct err *err)
 {
 	const struct image_plan *below = image_below(&m->facts.images, p);
 	struct fetch f = { .m = m, .p = p, .part = file_part_name(p->dst_path) };
@@ -400,6 +400,17 @@ static int fetch_one(struct migration *m, const struct image_plan *p, struct err
 }
 
 /* ---- all of them ---- */
+
+bool fetch_by_service(struct migration *m, const struct image_plan *p)
+{
+	const char *order = m->opt->images ? m->opt->images->backing_from : "source-only";
+	struct service_want want = { .path = p->dst_path, .src_path = p->image->path };
+
+	if (str_eq(order, "service-only"))
+		return true;
+	return str_starts(order, "service") && !image_below(&m->facts.images, p) && p->info &&
+	       (service_match(m->opt->images, &want) || m->opt->images->glance_url);
+}
 
 int fetch_backing(struct migration *m, struct err *err)
 {

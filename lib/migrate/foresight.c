@@ -13,8 +13,7 @@ void foresight_want(struct migration *m)
 {
 	m->facts.policy = &m->policy;
 	m->facts.bandwidth_mib = m->opt->bandwidth_mib;
-	m->facts.want_forecast = m->mode != MODE_COLD && m->opt->forecast &&
-				 (m->opt->dry_run || m->opt->timeout_s);
+	m->facts.want_forecast = m->mode != MODE_COLD && m->opt->forecast && (m->opt->dry_run || m->opt->timeout_s);
 }
 
 /* While it migrates libvirt does not begin it. */

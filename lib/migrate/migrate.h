@@ -213,6 +213,10 @@ int cold_files_unchanged(struct migration *m, struct err *err);
 void cold_files_release(struct migration *m);
 /* Backing files that are missing there, lowest first (fetch.c). */
 int fetch_backing(struct migration *m, struct err *err);
+/* One of them. */
+int fetch_one(struct migration *m, const struct image_plan *p, struct err *err);
+/* Is it an image service that is to be asked for it first? */
+bool fetch_by_service(struct migration *m, const struct image_plan *p);
 /* Locks on what this guest will rely on there, to the end of its migration. */
 int fetch_lock_use(struct migration *m, struct err *err);
 /* Another vmmig, or guest, may have brought p since the checks. 1: it is there, and the same; 0: it is not; -1 err. */

@@ -182,7 +182,8 @@ void *run_live_main(void *arg)
 		status = err.status;
 	}
 	keep_outcome(g, status, &err);
-	tell_state(g, state);
+	if (e == EVENT_LIVE_ENDED || e == EVENT_COPY_ENDED)
+		tell_state(g, state);
 	run_tell(g->run, e, g->index);
 	return NULL;
 }
@@ -285,7 +286,8 @@ void *run_cold_main(void *arg)
 		status = err.status;
 	}
 	keep_outcome(g, status, &err);
-	tell_state(g, state);
+	if (e == EVENT_LIVE_ENDED || e == EVENT_COPY_ENDED)
+		tell_state(g, state);
 	run_tell(g->run, e, g->index);
 	return NULL;
 }

@@ -23,7 +23,7 @@ struct running {
 	size_t index;
 	uint64_t memory_kib; /* of one that is to arrive running */
 	char uuid[40];
-	bool shutting_down; /* it runs, and will be shut down by us: that is no start */
+	bool not_yet_off; /* it runs, and is to be shut down, or refused for that: it was not started */
 	/* of the thread that works for it */
 	struct report report; /* its own, into the shared one */
 	struct host *src, *dst;

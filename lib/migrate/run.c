@@ -82,8 +82,8 @@ static void look_round(struct run *r)
 		if (!*g->uuid || stage == STAGE_DONE || stage == STAGE_FAILED)
 			continue;
 		look_at(g, &known, &running);
-		g->shutting_down &= running || !known;
-		if (g->shutting_down)
+		g->not_yet_off &= running || !known;
+		if (g->not_yet_off)
 			continue;
 		if (known && running != was)
 			run_tell(r, running ? EVENT_STARTED : EVENT_STOPPED, i);
@@ -327,11 +327,9 @@ static void find(struct running *g, struct transition_guest *t)
 		return;
 	}
 	snprintf(g->uuid, sizeof(g->uuid), "%s", l.uuid);
-	g->shutting_down = guest_is_active(&l) && g->run->opt->mode == MODE_COLD && g->run->opt->move->shutdown;
-	t->running = guest_is_active(&l) && !g->shutting_down;
-	/* one that the call is not for, and that is not to be followed, is refused by its own mode */
-	if (!g->run->opt->follow)
-		t->running = g->run->opt->mode != MODE_COLD;
+	g->not_yet_off = guest_is_active(&l) && g->run->opt->mode == MODE_COLD &&
+			 (g->run->opt->move->shutdown || !g->run->opt->follow);
+	t->running = guest_is_active(&l) && !g->not_yet_off;
 	xml = guest_is_active(&l) ? guest_xml(g->given->src, l.uuid, GUEST_XML_NOW, NULL) : NULL;
 	d = xml ? domain_parse(xml, NULL) : NULL;
 	g->memory_kib = d ? d->memory_kib : 0;
