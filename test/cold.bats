@@ -352,3 +352,64 @@ as_before() {
 	on_virsh alpha setmem g1 128M --config >/dev/null
 	as_before
 }
+
+# --- a vmmig that is gone ---
+
+# stop_at PHASE TAG: killed when it has begun that one.
+stop_at() {
+	wait_until 40 eval "grep -q '\"phase\":\"$1\".*\"state\":\"begun\"' '$BATS_TEST_TMPDIR/$2.out'"
+	kill -KILL "$(background_pid "$2")"
+	finish "$2" 20
+}
+
+@test "killed while it copies: recover takes all of it back, also the shut-down" {
+	make_guest g1 --storage local --disk-size 100 --fill 80
+	copying a --shutdown
+	kill -KILL "$(background_pid a)"
+	finish a 20
+	has_state alpha g1 "shut off*"
+	run_vmmig status g1
+	assert_says "gone"
+	run_json recover g1
+	assert_exit 5
+	assert_at alpha g1
+	assert_nothing_left
+	[ -z "$(on beta find "$IMAGES" -type f)" ]
+	run_vmmig recover g1
+	assert_exit 0
+	assert_disk_ok g1
+}
+
+@test "killed once it is defined there: recover finishes it; not when the guest has run at the source since" {
+	off g1 --disk-size 32
+	off g2 --disk-size 32
+	for name in g1 g2; do
+		# it dies right behind the definition
+		fake_tool alpha mv <<<'kill -KILL $(cat /mnt/victim); exec sleep 1000'
+		start_vmmig a --json cold $name --from alpha --to beta
+		background_pid a >"$VMMIG_LAB_DIR/hosts/alpha/mnt/victim"
+		kill_when_defined $name
+		no_fakes alpha
+		finish a 20
+		[ "$status" = 137 ]
+		has_state beta $name "shut off*"
+		has_state alpha $name "shut off*"
+	done
+	start_guest alpha g2
+	on_virsh alpha destroy g2 >/dev/null
+	run_json recover g1
+	assert_exit 0
+	has_state beta g1 "shut off*"
+	has_state alpha g1 absent
+	run_json recover g2
+	assert_exit 4
+	json 'last | .error.id == "E-UNDECIDED"'
+	has_state alpha g2 "shut off*"
+	has_state beta g2 "shut off*"
+}
+# Its pid is one of the root namespace: the fake cannot end it, so it holds it up, and we do.
+kill_when_defined() {
+	wait_until 40 eval "has_state beta $1 'shut off*' && [ -n \"\$(processes alpha 'sleep 1000')\" ]"
+	kill -KILL "$(background_pid a)"
+	kill -KILL $(processes alpha 'sleep 1000')
+}

@@ -194,6 +194,8 @@ static const struct phase phases_stop[] = {
 enum status migrate_adopt(struct migration *m, bool cancel, struct err *err)
 {
 	migration_patience(m);
+	if (m->mode == MODE_COLD)
+		return migrate_adopt_cold(m, err);
 	m->report->guest = m->guest;
 	if (adopt_begin(m, err) < 0) { /* the record stays as it is: nothing was done, and nothing found out */
 		m->report->guest = NULL;

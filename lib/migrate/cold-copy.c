@@ -390,6 +390,14 @@ static struct cold_file *take_next(struct copying *c)
 	return f;
 }
 
+/* What the others are at is of no use any more. The lock is held. */
+static void stop_all(struct copying *c)
+{
+	c->stop = true;
+	if (c->m->scope)
+		interrupt_ask(c->m->scope); /* the undo acknowledges it */
+}
+
 static void *copier_main(void *arg)
 {
 	struct copier *k = arg;
@@ -401,7 +409,7 @@ static void *copier_main(void *arg)
 
 		pthread_mutex_lock(&c->lock);
 		if (rc < 0) {
-			c->stop = true;
+			stop_all(c);
 			/* the first one that is a reason stays */
 			if (!c->err.id || (err_is(&c->err, E_CANCELLED) && !err_is(&err, E_CANCELLED))) {
 				err_clear(&c->err);
@@ -425,9 +433,9 @@ static bool copiers_run(struct copying *c)
 	pthread_mutex_lock(&c->lock);
 	run = c->running > 0;
 	if (run && control_poll_cold(c->m) && !c->stop) {
-		c->stop = true;
 		err_set(&c->err, E_CANCELLED, 0, "stopped, as was asked; the guest is as before at %s",
 			host_label(c->m->src));
+		stop_all(c);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return run;

@@ -129,19 +129,6 @@ static int not_proven(struct migration *m, struct err *err)
 			m->record.id);
 }
 
-/* Told by the looks of is_proven(), before anything is taken back. */
-static int arrived(struct migration *m)
-{
-	struct err err auto_err = ERR_INIT;
-
-	m->moved = true;
-	for (size_t i = 0; i < m->made_n; i++)
-		if (made_is_part(m->made[i].kind) && part_done(m->dst, m->made[i].temp, &err) < 0)
-			log_info("%s: %s", host_label(m->dst), err.msg);
-	cold_files_release(m);
-	return 0;
-}
-
 int finish_cold_run(struct migration *m, struct err *err)
 {
 	struct err why auto_err = ERR_INIT;
@@ -150,8 +137,10 @@ int finish_cold_run(struct migration *m, struct err *err)
 	if (still_off(m, err) < 0 || cold_files_unchanged(m, err) < 0 || disks_arrived(m, err) < 0)
 		return -1;
 	if (bring(m, &why) == 0) {
-		if (is_proven(m))
-			return arrived(m);
+		if (is_proven(m)) {
+			m->moved = true;
+			return 0;
+		}
 		not_proven(m, &why);
 	}
 	if (m->defined)
@@ -171,6 +160,17 @@ static int source_is_off(struct migration *m, struct err *err)
 	return err_hint(err, "two copies of its disks exist: see that only one runs, and which is the right one");
 }
 
+/* Which state of the source's files they are need not be known any more (cold-adopt.c). */
+static void forget_state(struct migration *m)
+{
+	struct err err auto_err = ERR_INIT;
+
+	for (size_t i = 0; i < m->made_n; i++)
+		if (made_is_part(m->made[i].kind) && part_done(m->dst, m->made[i].temp, &err) < 0)
+			log_info("%s: %s", host_label(m->dst), err.msg);
+	cold_files_release(m);
+}
+
 /* The images go first: a definition without them cannot be started by accident. */
 int confirm_cold_run(struct migration *m, struct err *err)
 {
@@ -178,12 +178,11 @@ int confirm_cold_run(struct migration *m, struct err *err)
 		return -1;
 	if (disks_confirm(m, err) < 0)
 		return -1;
-	if (m->src_look.state == GUEST_ABSENT)
-		return 0;
-	if (migration_act(m, m->src, "undefine", guest_undefine, err) < 0) {
+	if (m->src_look.state != GUEST_ABSENT && migration_act(m, m->src, "undefine", guest_undefine, err) < 0) {
 		err_hint(err, "undefine the stale definition: virsh -c %s undefine --keep-nvram %s", host_uri(m->src),
 			 m->record.guest);
 		return -1;
 	}
+	forget_state(m);
 	return 0;
 }

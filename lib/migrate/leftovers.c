@@ -201,3 +201,28 @@ void leftovers_clear(struct migration *m)
 	free(kept);
 	journal_list_free(v, n);
 }
+
+void leftovers_undo(struct migration *m)
+{
+	struct err err auto_err = ERR_INIT;
+	struct effect_record *v = NULL;
+	size_t n = 0;
+
+	if (journal_effects(m->journal, m->record.id, &v, &n, &err) < 0)
+		log_warn("%s: %s", err.id, err.msg);
+	for (size_t i = n; i-- > 0;) {
+		auto_free char *why = NULL;
+		struct made d;
+		bool asked;
+
+		if (!read_effect(&v[i], m->record.id, &d))
+			continue;
+		why = made_take_back(m, &d, &asked);
+		if (!why)
+			effect_undone(m, d.effect);
+		else
+			migration_note(m, "%s: %s was left: %s", host_label(m->dst), d.path, why);
+		drop(&d);
+	}
+	journal_effects_free(v, n);
+}

@@ -175,6 +175,8 @@ enum status migrate_walk(struct migration *m, const struct phase phases[], size_
  * always, and the record gets its end. Nothing is begun anew.
  */
 enum status migrate_adopt(struct migration *m, bool cancel, struct err *err);
+/* The same for one of a guest that was off (cold-adopt.c): it is finished, or taken back. */
+enum status migrate_adopt_cold(struct migration *m, struct err *err);
 void migration_clear(struct migration *m);
 
 /* patience_default, unless the caller has set its own. */
@@ -237,6 +239,8 @@ void made_undo(struct migration *m); /* all, backwards */
 void made_clear(struct migration *m);
 /* What a vmmig that was killed has left of this guest at the destination (leftovers.c). */
 void leftovers_clear(struct migration *m);
+/* All that the journal says m's own vmmig, which is gone, has made there. */
+void leftovers_undo(struct migration *m);
 /* Has a disk filled its file system up at the destination? libvirt does not say so. NULL: none; caller frees. */
 char *disks_full(struct migration *m);
 /* Do the disks lie there as planned? (disks.c) */

@@ -69,7 +69,7 @@ static bool look_around(struct watch *w)
 	if (interrupt_pending()) {
 		interrupt_ack();
 		if (!w->abort_since_ms)
-			migration_note(m, "signal: stopping the migration job");
+			migration_note(m, "%sstopping the migration job", interrupt_seen() ? "signal: " : "");
 		steer_abort(w, E_CANCELLED);
 	} else if (w->abort_since_ms) {
 		steer_abort(w, m->stop_asked);
