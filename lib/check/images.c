@@ -148,7 +148,7 @@ char *image_backing_name(const struct images *im, const struct image_plan *p)
 {
 	const struct image_plan *below = image_below(im, p);
 	const char *said = p->info ? p->info->backing_said : NULL;
-	auto_free char *resolved = NULL, *there = NULL;
+	auto_free char *resolved = NULL;
 
 	if (!below)
 		return NULL;
@@ -157,8 +157,7 @@ char *image_backing_name(const struct images *im, const struct image_plan *p)
 	/* a relative name goes along where it still leads to the right file */
 	if (said && *said != '/' && p->dst_path) {
 		resolved = beside(p->dst_path, said);
-		there = path_tidy(resolved);
-		if (str_eq(there, below->dst_path))
+		if (str_eq(resolved, below->dst_path))
 			return xstrdup(said);
 	}
 	return xstrdup(below->dst_path);
