@@ -71,7 +71,7 @@ _vmmig_value() {
 		compopt -o filenames 2>/dev/null ;;
 	--transport) _vmmig_offer "$cur" <<<$'tcp\ntls\nssh' ;;
 	--source-disks) _vmmig_offer "$cur" <<<$'quarantine\nkeep\ndelete' ;;
-	--skip-check|--max-downtime|--bandwidth|--timeout|--parallel|--limit|--disk|--storage|--older-than) ;;
+	--skip-check|--max-downtime|--bandwidth|--timeout|--parallel|--limit|--disk|--storage|--older-than|--at-once) ;;
 	*) return 1 ;;
 	esac
 	return 0
@@ -96,7 +96,7 @@ _vmmig() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--to|--from|--config|-c|--on-timeout|--policy|--transport|--parallel|--format|--output|--skip-check|--max-downtime|--bandwidth|--timeout|--limit|--disk|--storage|--source-disks|--older-than)
+		--to|--from|--config|-c|--on-timeout|--policy|--transport|--parallel|--format|--output|--skip-check|--max-downtime|--bandwidth|--timeout|--limit|--disk|--storage|--source-disks|--older-than|--at-once)
 			((i += 1))
 			[ "${COMP_WORDS[i]}" != = ] || ((i += 1)) ;;
 		-*) ;;
@@ -113,9 +113,9 @@ _vmmig() {
 	fi
 	case $command in
 	'') _vmmig_offer "$cur" < <(_vmmig_commands "$program") ;;
-	live|block|check)
+	live|block|cold|check)
 		if [ "$command" = check ] && [ "$words" = 0 ]; then
-			_vmmig_offer "$cur" <<<$'live\nblock'
+			_vmmig_offer "$cur" <<<$'live\nblock\ncold'
 		else
 			_vmmig_ask_guests "${call[@]}"
 			_vmmig_offer "$cur" <<<"$_vmmig_guests_list"

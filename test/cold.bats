@@ -175,7 +175,7 @@ as_before() {
 	run_json cold g2 --from alpha --to beta
 	result_is 0 completed
 	on beta test -e "$save"
-	! on alpha test -e "$save"
+	run ! on alpha test -e "$save"
 	[[ $(on alpha ls "${save%/*}") == g2.save.vmmig-quarantine-* ]]
 	later on alpha sh -c 'rm -f /var/lib/libvirt/qemu/save/*'
 	on_virsh beta start g2 >/dev/null
@@ -411,5 +411,5 @@ stop_at() {
 kill_when_defined() {
 	wait_until 40 eval "has_state beta $1 'shut off*' && [ -n \"\$(processes alpha 'sleep 1000')\" ]"
 	kill -KILL "$(background_pid a)"
-	kill -KILL $(processes alpha 'sleep 1000')
+	processes alpha 'sleep 1000' | xargs kill -KILL
 }

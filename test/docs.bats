@@ -522,7 +522,7 @@ completed() {
 	unset VMMIG_CONF
 	[ "$(completed -c "$conf" list a)" = alpha ]
 	[ "$(completed live --on-timeout '')" = $'abort\npostcopy\nsuspend' ]
-	[ "$(completed check '')" = $'live\nblock' ]
+	[ "$(completed check '')" = $'live\nblock\ncold' ]
 	[ -z "$(completed live --timeout '')" ]
 }
 

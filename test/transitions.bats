@@ -56,7 +56,16 @@ clients() { processes alpha '^qemu-img convert ' | wc -l; }
 client_of() { [ -n "$(processes alpha "^qemu-img convert .*/$1.qcow2")" ]; }
 incoming() { [ -n "$(processes beta "^[^ ]*qemu-system[^ ]* .*-uuid $(uuid_of "$1")")" ]; }
 in_phase() { grep -qE "\"guest\":\"$2\".*\"phase\":\"$3\".*\"state\":\"begun\"" "$BATS_TEST_TMPDIR/$1.out"; }
-start_now() { on_virsh alpha start "$1" >/dev/null; }
+# Started, but not yet running: QEMU's emulation (TCG) loses some of the memory that a guest writes while it boots and
+# moves, and then its kernel panics.
+start_now() { on_virsh alpha start "$1" --paused >/dev/null; }
+# runs_at_beta NAME: it has arrived as it was, boots there, and has lost nothing.
+runs_at_beta() {
+	assert_at beta "$1" "paused*" || return
+	on_virsh beta resume "$1" >/dev/null
+	wait_until 60 grep -qs '^READY' "$(guest_log "$1")" || return
+	assert_at beta "$1" && assert_disk_ok "$1"
+}
 stop_now() { on_virsh alpha destroy "$1" >/dev/null; }
 is_off_at_beta() { has_state beta "$1" "shut off*" && has_state alpha "$1" absent && assert_off "$1"; }
 
@@ -68,8 +77,7 @@ is_off_at_beta() { has_state beta "$1" "shut off*" && has_state alpha "$1" absen
 	done_well a g1
 	never a 'server.* g1'
 	json 'last | .mode == "block"'
-	assert_at beta g1
-	assert_disk_ok g1
+	runs_at_beta g1
 	lab guest --name g1 --remove
 	off g2 --disk-size 64 --fill 50
 	begin b cold g2
@@ -78,8 +86,7 @@ is_off_at_beta() { has_state beta "$1" "shut off*" && has_state alpha "$1" absen
 	wait_until 5 not client_of g2	# at once
 	done_well b g2
 	never b 'server.* g2'
-	assert_at beta g2
-	assert_disk_ok g2
+	runs_at_beta g2
 }
 
 @test "one on, stopped when the second QEMU is there, and before: it is gone before there is a server; it arrives cold" {
@@ -132,12 +139,11 @@ is_off_at_beta() { has_state beta "$1" "shut off*" && has_state alpha "$1" absen
 	start_now g2
 	wait_until 5 not client_of g2
 	client_of g1
-	! incoming g2
+	run ! incoming g2
 	done_well a g1 g2
 	never a 'server.* g2'
 	is_off_at_beta g1
-	assert_at beta g2
-	assert_disk_ok g2
+	runs_at_beta g2
 	start_guest beta g1
 	assert_disk_ok g1
 }
@@ -152,10 +158,8 @@ is_off_at_beta() { has_state beta "$1" "shut off*" && has_state alpha "$1" absen
 	wait_until 10 not server_runs
 	done_well a g1 g2
 	never a 'server.* g'
-	assert_at beta g1
-	assert_at beta g2
-	assert_disk_ok g1
-	assert_disk_ok g2
+	runs_at_beta g1
+	runs_at_beta g2
 }
 
 @test "two on, one stopped: the other's live migration completes, and the stopped one arrives cold" {
@@ -198,9 +202,8 @@ is_off_at_beta() { has_state beta "$1" "shut off*" && has_state alpha "$1" absen
 	done_well a g1 g2
 	never a 'server.* g2'
 	assert_at beta g1
-	assert_at beta g2
 	assert_disk_ok g1
-	assert_disk_ok g2
+	runs_at_beta g2
 }
 
 @test "one on, one off: the running one is stopped: the copy completes, then a new server for it" {
@@ -224,10 +227,10 @@ is_off_at_beta() { has_state beta "$1" "shut off*" && has_state alpha "$1" absen
 	finish a
 	assert_exit 1
 	json 'last | .error.id == "E-GUEST-STARTED" and .mode == "cold"'
-	assert_at alpha g1
+	has_state alpha g1 "paused*"
+	has_state beta g1 absent
 	assert_nothing_left
 	[ -z "$(on beta find "$IMAGES" -type f)" ]
-	assert_disk_ok g1
 }
 
 @test "a call with guests in several states: nobody can be asked, so it is refused; --yes takes each its way" {

@@ -134,12 +134,12 @@ void check_snapshots(const struct check_input *in, struct findings *f)
 		unsure(in, f, SIDE_SOURCE, WAY_LIBVIRT, "guest", "whether it has snapshots");
 		return;
 	}
-	if (!in->src.snapshots)
-		return;
 	if (in->mode == MODE_COLD) {
 		snapshots_cold(in, f, names);
 		return;
 	}
+	if (!in->src.snapshots)
+		return;
 	found(f, SIDE_SOURCE, "guest", "libvirt does not move a domain with snapshots, and it has %d: %s%s",
 	      in->src.snapshots, names, (size_t)in->src.snapshots > in->src.snapshot_names.n ? ", …" : "");
 	found_hint(f,

@@ -34,7 +34,7 @@ const struct check check_table[] = {
 	ERROR("E-SNAPSHOTS", MODES_ALL, "guest", check_snapshots,
 	      "The guest has no snapshots; libvirt does not migrate a domain that has some. For cold: it has none "
 	      "whose "
-	      "description names a path that changes, or a file with saved memory.",
+	      "description names a path that changes, nor has a saved image.",
 	      "delete them with virsh snapshot-delete"),
 	WARNING("W-CHECKPOINTS", MODES_ALL, "guest", check_checkpoints,
 		"The guest has no checkpoints; libvirt leaves them behind and the next backup is a full one.",

@@ -9,8 +9,9 @@
 #include "base/interrupt.h"
 
 enum {
-	RETRY_MS = 60000,      /* a piece whose way broke is tried again for so long */
+	RETRY_MS = 60000,      /* a piece whose way broke is tried again for so long by default */
 	RETRY_PAUSE_MS = 2000, /* before each time */
+	TELL_MS = 30000,       /* and so often this is told */
 	DIGEST_RANGES = 1024,  /* a digest reads no more ranges than that: each costs a process over there */
 };
 
@@ -198,7 +199,7 @@ static bool is_for_good(const struct err *why)
 static int send_piece(struct host *src, struct host *dst, struct copy_file *f, const struct copy_link *l,
 		      struct range r, struct err *err)
 {
-	int64_t broke_ms = 0;
+	int64_t broke_ms = 0, told_ms = 0, limit = l->retry_ms ? l->retry_ms : RETRY_MS;
 
 	for (int ready = 0;;) {
 		struct err why auto_err = ERR_INIT;
@@ -212,12 +213,15 @@ static int send_piece(struct host *src, struct host *dst, struct copy_file *f, c
 			err_set(&why, E_DISCONNECTED, 0, "a host does not answer");
 		if (!broke_ms)
 			broke_ms = clock_ms();
-		if (clock_ms() - broke_ms > RETRY_MS || is_for_good(&why)) {
+		if (clock_ms() - broke_ms > limit || is_for_good(&why)) {
 			err_move(err, &why);
 			return err_wrap(err, "%s to %s", host_label(src), host_label(dst));
 		}
 		text = str_printf("at %" PRIu64 " bytes: %s; trying again", r.from, why.msg);
-		l->note(l->arg, text);
+		if (!told_ms || clock_ms() - told_ms > TELL_MS) {
+			told_ms = clock_ms();
+			l->note(l->arg, text);
+		}
 		if (pause_ms(RETRY_PAUSE_MS, err) < 0)
 			return -1;
 		ready = l->mend(l->arg, err);

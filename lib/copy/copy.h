@@ -48,6 +48,7 @@ void copy_where_clear(struct copy_where *w);
 
 /* What the caller does for a file that is sent. arg is passed to each. */
 struct copy_link {
+	unsigned retry_ms; /* a piece whose way broke is tried again for so long; 0: a minute */
 	/* Asked before each piece. */
 	int (*where)(void *arg, struct copy_where *w, struct err *err);
 	/* After each that was asked for; may be NULL. */
@@ -62,7 +63,7 @@ struct copy_link {
 
 /* All: 0, or -1 with err: E_CANCELLED, E_COPY, E_SOURCE_CHANGED, or what a host's connection gives. */
 int copy_open(struct host *src, struct host *dst, struct copy_file *f, struct err *err);
-/* A way that broke is tried again for a minute, as long as the destination has room. */
+/* A way that broke is tried again, as long as the destination has room. */
 int copy_send(struct host *src, struct host *dst, struct copy_file *f, const struct copy_link *link, struct err *err);
 int copy_verify(struct host *src, struct host *dst, struct copy_file *f, struct err *err);
 /* Is the source's file still the one of those facts, unchanged? -1: E_SOURCE_CHANGED. */

@@ -14,7 +14,11 @@
 #include "copy/server.h"
 #include "migrate/migrate.h"
 
-enum { POLL_MS = 200, SHOW_MS = 200 };
+enum {
+	POLL_MS = 200,
+	SHOW_MS = 200,
+	RETRY_MS = 600000, /* a network that is away for so long: nobody waits for the guest, it is off */
+};
 
 struct cold_file {
 	const struct image_plan *p;
@@ -435,6 +439,7 @@ static bool copiers_run(struct copying *c)
 	if (run && control_poll_cold(c->m) && !c->stop) {
 		err_set(&c->err, E_CANCELLED, 0, "stopped, as was asked; the guest is as before at %s",
 			host_label(c->m->src));
+		c->m->stop_asked = E_CANCELLED;
 		stop_all(c);
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -483,8 +488,9 @@ static int copy_all(struct migration *m, const struct strv *parts, struct err *e
 	if (!c.server)
 		return -1;
 	c.begin_ms = clock_ms();
-	if (m->report->under_way)
+	if (m->report->under_way) /* --detach */
 		m->report->under_way(m->report->under_way_arg);
+	m->report->under_way = NULL;
 	if (make_way(&c, err) < 0)
 		return -1;
 	run_copiers(&c);

@@ -134,8 +134,10 @@ int finish_cold_run(struct migration *m, struct err *err)
 	struct err why auto_err = ERR_INIT;
 
 	interrupt_ack(); /* the looks must not be cut: they decide */
-	if (still_off(m, err) < 0 || cold_files_unchanged(m, err) < 0 || disks_arrived(m, err) < 0)
+	if (still_off(m, err) < 0 || cold_files_unchanged(m, err) < 0)
 		return -1;
+	if (disks_arrived(m, &why) < 0) /* it is not yet there, so that is no half-done move */
+		return err_set(err, E_COPY, 0, "%s", why.msg);
 	if (bring(m, &why) == 0) {
 		if (is_proven(m)) {
 			m->moved = true;

@@ -256,12 +256,28 @@ static enum event judge_cold(struct running *g, bool moved, enum guest_state sta
 	return EVENT_COPY_FAILED;
 }
 
+/* It was told to end because the copy server could not be made: then that is the reason. */
+static bool lost_its_server(struct running *g, struct err *err)
+{
+	struct run *r = g->run;
+	bool lost;
+
+	pthread_mutex_lock(&r->lock);
+	lost = r->machine.v[g->index].doomed && r->server_err.id;
+	if (lost) {
+		err_clear(err);
+		err_copy(err, &r->server_err);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return lost;
+}
+
 void *run_cold_main(void *arg)
 {
 	struct running *g = arg;
 	struct err err = ERR_INIT;
 	enum guest_state state = GUEST_UNKNOWN;
-	bool moved = false;
+	bool moved = false, for_good = false; /* vmmig cancel was for the guest, not for this attempt */
 	enum status status;
 	enum event e;
 
@@ -274,11 +290,16 @@ void *run_cold_main(void *arg)
 		fill(g, &m, MODE_COLD);
 		status = migrate_guest(&m, &err);
 		moved = m.moved;
+		for_good = m.stop_asked == E_CANCELLED;
 		migration_clear(&m);
 		if (!moved)
 			state = state_now(g);
 	}
-	e = judge_cold(g, moved, state, &err);
+	e = moved || !for_good ? judge_cold(g, moved, state, &err) : EVENT_COPY_FAILED;
+	if (e == EVENT_COPY_ENDED && lost_its_server(g, &err)) {
+		e = EVENT_COPY_FAILED;
+		status = err.status;
+	}
 	if (e == EVENT_COPY_ENDED && !err_is(&err, E_GUEST_STARTED)) {
 		err_clear(&err);
 		err_set(&err, E_GUEST_STARTED, 0, "the guest was started while it was copied; it runs on at %s",

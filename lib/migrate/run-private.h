@@ -14,6 +14,7 @@ struct shared_report {
 	struct report *real;
 	pthread_mutex_t lock;
 	struct report *drew; /* whose progress stands on the terminal */
+	bool under_way_told;
 };
 
 struct run;
@@ -64,6 +65,7 @@ struct run {
 	/* the copy server, and what it is made of */
 	struct host *server_host;
 	struct copy_server *server;
+	struct err server_err; /* why there is none */
 	struct strv parts;
 	struct copy_server_spec server_spec;
 	char *server_address;

@@ -116,6 +116,24 @@ static const struct report_ops shared_ops = { .check = on_check,
 					      .result = on_result,
 					      .object = on_object };
 
+/* --detach: the first one that is under way lets the terminal go, for all of them. */
+static void on_under_way(void *arg)
+{
+	struct running *g = arg;
+	struct shared_report *s = &g->run->report;
+	struct report *real = s->real;
+
+	pthread_mutex_lock(&s->lock);
+	if (!s->under_way_told) {
+		real->guest = g->report.guest;
+		real->migration = g->report.migration;
+		real->under_way(real->under_way_arg);
+		real->guest = real->migration = NULL;
+	}
+	s->under_way_told = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
 void run_report_init(struct running *g)
 {
 	g->report = *g->run->report.real;
@@ -123,6 +141,10 @@ void run_report_init(struct running *g)
 	g->report.guest = g->given->guest;
 	g->report.migration = NULL;
 	g->report.drawn = false;
+	if (g->report.under_way) {
+		g->report.under_way = on_under_way;
+		g->report.under_way_arg = g;
+	}
 }
 
 void run_note(struct running *g, const char *fmt, ...)

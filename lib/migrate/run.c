@@ -134,9 +134,8 @@ static void *server_begin_main(void *arg)
 	strv_clear(&parts);
 	pthread_mutex_lock(&r->lock);
 	r->server = s;
+	err_move(&r->server_err, &err); /* also none */
 	pthread_mutex_unlock(&r->lock);
-	if (!s)
-		log_warn("%s: %s", err.id, err.msg);
 	run_tell(r, s ? EVENT_SERVER_UP : EVENT_SERVER_LOST, SIZE_MAX);
 	return NULL;
 }
@@ -376,6 +375,7 @@ static enum status clear(struct run *r)
 		free(g->mode_name);
 		free(g->migration);
 	}
+	err_clear(&r->server_err);
 	host_free(r->server_host);
 	free(r->server_address);
 	strv_clear(&r->parts);

@@ -227,6 +227,14 @@ static void changed(struct transition *t, size_t i, bool running, struct actions
 		end_one(t, i, a);
 }
 
+/* An end counts for what is under way: one of the other kind would leave that behind, with nobody to end it. */
+static bool is_end_of(const struct transition_guest *g, enum event e)
+{
+	if (e == EVENT_MOVED || e == EVENT_LIVE_ENDED || e == EVENT_LIVE_FAILED)
+		return is_live(g);
+	return is_copy(g);
+}
+
 static void about_guest(struct transition *t, enum event e, size_t i, struct actions *a)
 {
 	struct transition_guest *g = &t->v[i];
@@ -239,7 +247,7 @@ static void about_guest(struct transition *t, enum event e, size_t i, struct act
 	} else if (e == EVENT_READY) {
 		if (g->stage == STAGE_PREPARING)
 			g->stage = STAGE_READY;
-	} else if (is_live(g) || is_copy(g)) {
+	} else if (is_end_of(g, e)) {
 		if (e == EVENT_MOVED || e == EVENT_COPIED)
 			over(g, STAGE_DONE);
 		else if (e == EVENT_LIVE_FAILED || e == EVENT_COPY_FAILED)

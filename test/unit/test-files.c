@@ -1462,7 +1462,8 @@ static struct ran send_piece(const struct receiving *r, const char *path, uint64
 	auto_free char *key = str_printf("%s\n", r->key), *from = str_printf("%ju", (uintmax_t)offset);
 	auto_free char *len = str_printf("%ju", (uintmax_t)length);
 
-	return run_input(files_send_script, ARGS(path, "file", "127.0.0.1", r->port, from, len, rate, RECEIVER_EXPORT), key);
+	return run_input(files_send_script, ARGS(path, "file", "127.0.0.1", r->port, from, len, rate, RECEIVER_EXPORT),
+			 key);
 }
 
 static void sends(const struct receiving *r, const char *path, uint64_t offset, uint64_t length)
