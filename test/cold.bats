@@ -353,6 +353,20 @@ as_before() {
 	as_before
 }
 
+@test "a block device is written over, old data and all; --detach names the migration and goes on" {
+	off g1 --disk-size 64 --fill 40 --data 1 --data-format block --data-size 16
+	lab device beta "$DEVICES/g1.vdb" alpha --used
+	fault rate alpha 100mbit
+	run_vmmig cold g1 --from alpha --to beta --detach
+	assert_exit 0
+	assert_says "vmmig status --watch $(journal 'SELECT id FROM migration')"
+	wait_until 60 is_off beta g1
+	wait_until 20 eval '[ "$(journal "SELECT exit_status FROM migration")" = 0 ]'
+	[ "$(sum alpha "$DEVICES/g1.vdb")" = "$(sum beta "$DEVICES/g1.vdb")" ]
+	same "$IMAGES/g1.qcow2"
+	assert_nothing_left
+}
+
 # --- a vmmig that is gone ---
 
 # stop_at PHASE TAG: killed when it has begun that one.

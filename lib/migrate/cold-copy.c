@@ -293,6 +293,27 @@ static int make_way(struct copying *c, struct err *err)
 	return socket ? tunnel_backing_begin(c->m, socket, &c->way, err) : 0;
 }
 
+/* A session that died may hold them for a while yet: 1. */
+static int held_again(struct migration *m, bool new_dst, struct err *err)
+{
+	struct err why auto_err = ERR_INIT;
+	int rc = migration_keep_lease(m, &why);
+
+	if (rc == 0 && new_dst) {
+		host_hold_end(STEAL(m->copy_locks));
+		host_hold_end(STEAL(m->use_locks));
+		rc = fetch_lock_use(m, &why);
+		if (rc == 0)
+			rc = lock_own(m, &why);
+		m->copy_locks_lost = rc < 0;
+	}
+	if (rc < 0 && err_is(&why, E_BUSY))
+		return 1;
+	if (rc < 0)
+		err_move(err, &why);
+	return rc;
+}
+
 /* Sessions of this guest, with what they held: lease and locks. Then the server, and the way to it. The lock is held.
  */
 static int mend(struct copying *c, unsigned generation, struct err *err)
@@ -301,16 +322,12 @@ static int mend(struct copying *c, unsigned generation, struct err *err)
 	int src = host_reopen(m->src, NULL), dst = host_reopen(m->dst, NULL), rc;
 
 	m->lease_lost |= src == 1;
+	m->copy_locks_lost |= dst == 1;
 	if (src < 0 || dst < 0)
 		return 1;
-	if (migration_keep_lease(m, err) < 0)
-		return -1;
-	if (dst == 1) {
-		host_hold_end(STEAL(m->copy_locks));
-		host_hold_end(STEAL(m->use_locks));
-		if (fetch_lock_use(m, err) < 0 || lock_own(m, err) < 0)
-			return -1;
-	}
+	rc = held_again(m, m->copy_locks_lost, err);
+	if (rc)
+		return rc;
 	rc = copy_server_mend(c->server, generation, err);
 	if (rc == 0 && c->way && make_way(c, NULL) < 0)
 		return 1;

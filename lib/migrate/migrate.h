@@ -135,7 +135,8 @@ struct migration {
 	size_t files_n;
 	struct exec_hold *copy_locks, **base_locks; /* on their parts */
 	size_t base_locks_n;
-	bool defined; /* at the destination, by us */
+	bool copy_locks_lost; /* their session broke */
+	bool defined;         /* at the destination, by us */
 	int64_t define_effect;
 	/* perform */
 	bool performed;         /* libvirt was asked to */

@@ -96,14 +96,17 @@ static void keep(char **to, const char *s)
 static void on_result(struct report *r, const struct result *res)
 {
 	struct running *g = guest_of(r);
-	uint64_t bytes = g->result.bytes;
+	uint64_t bytes;
 
+	pthread_mutex_lock(&g->run->report.lock); /* run_note() reads them */
+	bytes = g->result.bytes;
 	g->result = *res;
 	g->result.bytes += bytes; /* of the attempts before */
 	g->result.err = NULL;     /* g->err has it */
 	keep(&g->from_name, res->from);
 	keep(&g->mode_name, res->mode);
 	keep(&g->migration, r->migration);
+	pthread_mutex_unlock(&g->run->report.lock);
 }
 
 static const struct report_ops shared_ops = { .check = on_check,
