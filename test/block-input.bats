@@ -177,8 +177,9 @@ put_back() {
 	json 'any(.id == "E-IMAGE-FEATURE" and (.message | contains("before the update")))'
 	put_back
 	on alpha rm "$image"
-	on alpha qemu-img create -q -f qcow2 --object secret,id=s,data=abc -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 \
-		"$image" 4M
+	# on a busy machine it may not be able to measure how fast it is
+	wait_until 30 on alpha qemu-img create -q -f qcow2 --object secret,id=s,data=abc \
+		-o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 "$image" 4M
 	in_place_of "$VDB" "$image"
 	refused E-IMAGE-FEATURE
 	json 'any(.id == "E-IMAGE-FEATURE" and (.message | contains("luks")))'
@@ -319,7 +320,7 @@ lies() {
 	# (sha256sum is asked for the names of locks as well)
 	for tool in openssl sha256sum; do
 		fake_tool beta $tool <<-'END'
-			[ -f /dev/stdin ] || exec "$REAL" "$@"
+			[ -f /dev/stdin ] || [ "$1" = dgst ] || exec "$REAL" "$@"
 			printf '%064d  -\n' 0
 		END
 	done
@@ -329,7 +330,7 @@ lies() {
 	untouched
 	for tool in openssl sha256sum; do
 		fake_tool beta $tool <<-'END'
-			[ -f /dev/stdin ] || exec "$REAL" "$@"
+			[ -f /dev/stdin ] || [ "$1" = dgst ] || exec "$REAL" "$@"
 			exit 1
 		END
 	done

@@ -172,6 +172,8 @@ as_before() {
 	# saved: it goes on where it was
 	make_guest g2 --storage local --disk-size 16
 	on_virsh alpha managedsave g2 >/dev/null
+	run_json cold g2 --from alpha --to beta --storage "$IMAGES=/srv/elsewhere"
+	result_is 3 failed E-SNAPSHOTS
 	run_json cold g2 --from alpha --to beta
 	result_is 0 completed
 	on beta test -e "$save"

@@ -117,12 +117,19 @@ static const struct image_plan *changed_path(const struct check_input *in)
 static void snapshots_cold(const struct check_input *in, struct findings *f, const char *names)
 {
 	const struct image_plan *p = changed_path(in);
+	const char *path = p ? p->image->path : NULL;
 
-	if (!p)
+	if (path && in->look.saved) {
+		found(f, SIDE_SOURCE, "guest",
+		      "it has a managed save image, which names disks by their paths, and %s gets another", path);
+		found_hint(f, "move it without --disk and --storage, or: virsh -c %s managedsave-remove %s",
+			   in->src_uri, in->domain->name);
+	}
+	if (!path || in->src.snapshots <= 0)
 		return;
 	found(f, SIDE_SOURCE, "guest",
 	      "it has %d snapshot%s (%s), which name disks by their paths, and %s gets another", in->src.snapshots,
-	      in->src.snapshots == 1 ? "" : "s", names, p->image->path);
+	      in->src.snapshots == 1 ? "" : "s", names, path);
 	found_hint(f, "move it without --disk and --storage, or delete the snapshots");
 }
 
