@@ -292,7 +292,7 @@ identity = \"${VMMIG_LAB_DIR//\//\\/}\/id_ed25519\"; known_hosts = \"${VMMIG_LAB
 @test "a guest that is shut off" {
 	local before
 	before=$(world)
-	wrong E-GUEST-STATE 3 'shut off' -- live off --from alpha --to beta
+	wrong E-GUEST-STATE 3 'shut off' -- live off --from alpha --to beta --no-follow
 	assert_says alpha
 	hinted "start"
 	wrong E-GUEST-STATE 3 'shut off' -- check live off --from alpha --to beta
