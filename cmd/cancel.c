@@ -33,7 +33,9 @@ static int refused(const char *answer, struct err *err)
  */
 static int signal_early(struct app *app, const struct migration_record *r, struct err *err)
 {
-	if (!str_eq(r->phase, "begin") && !str_eq(r->phase, "prepare"))
+	/* a guest that is off reads them while it shuts down, waits and is copied; others may be on their way beside it
+	 */
+	if ((!str_eq(r->phase, "begin") && !str_eq(r->phase, "prepare")) || str_eq(r->mode, mode_name(MODE_COLD)))
 		return 0;
 	if (kill(r->pid, SIGINT) < 0 && errno != ESRCH)
 		return err_set(err, E_TOO_LATE, errno, "the vmmig that runs it (pid %d) cannot be signalled",

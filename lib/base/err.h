@@ -64,7 +64,7 @@ enum status status_worst(enum status a, enum status b);
 	X(E_COPY, "E-COPY", STATUS_FAILED, "a disk cannot be copied to the destination")                            \
 	X(E_SOURCE_CHANGED, "E-SOURCE-CHANGED", STATUS_FAILED, "a disk changed while it was copied")                \
 	X(E_GUEST_STARTED, "E-GUEST-STARTED", STATUS_FAILED, "the guest was started while it was copied")           \
-	X(E_SHUTDOWN, "E-SHUTDOWN", STATUS_FAILED, "the guest did not shut down in time; it runs on")               \
+	X(E_SHUTDOWN, "E-SHUTDOWN", STATUS_FAILED, "the guest did not shut down in time")                           \
 	X(E_START, "E-START", STATUS_FAILED, "the guest does not start at the destination; it is as before")        \
 	X(E_MIGRATE, "E-MIGRATE", STATUS_FAILED, "the migration failed; the guest runs on at the source")           \
 	X(E_GUEST_STOPPED, "E-GUEST-STOPPED", STATUS_FAILED, "the guest stopped by itself during its migration")    \

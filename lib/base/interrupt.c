@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -13,6 +14,7 @@ static atomic_int count; /* signals */
 
 struct interrupt_scope {
 	atomic_int asked, acked;
+	atomic_bool held;
 	struct interrupt_scope *next;
 };
 static struct interrupt_scope whole;
@@ -66,7 +68,7 @@ static int seen_by(const struct interrupt_scope *s)
 
 bool interrupt_pending(void)
 {
-	return seen_by(scope()) > atomic_load(&scope()->acked);
+	return !atomic_load(&scope()->held) && seen_by(scope()) > atomic_load(&scope()->acked);
 }
 
 bool interrupt_seen(void)
@@ -77,6 +79,23 @@ bool interrupt_seen(void)
 void interrupt_ack(void)
 {
 	atomic_store(&scope()->acked, seen_by(scope()));
+}
+
+void interrupt_hold(bool on)
+{
+	atomic_store(&scope()->held, on);
+}
+
+bool interrupt_pause(int ms)
+{
+	enum { SLICE_MS = 50 };
+
+	for (int64_t end = clock_ms() + ms; clock_ms() < end;) {
+		if (interrupt_pending())
+			return true;
+		usleep(SLICE_MS * 1000);
+	}
+	return interrupt_pending();
 }
 
 struct interrupt_scope *interrupt_scope_new(void)

@@ -19,6 +19,13 @@ void interrupt_install(void);
 bool interrupt_pending(void); /* a signal came since the last ack, or this thread's scope was asked */
 bool interrupt_seen(void);    /* any signal came */
 void interrupt_ack(void);
+/*
+ * While it is held, nothing is pending in this thread's scope: for acts that must not be cut half-way. What came
+ * meanwhile is pending afterwards, unless it was acknowledged.
+ */
+void interrupt_hold(bool on);
+/* A pause. true: it was cut short, something is pending. */
+bool interrupt_pause(int ms);
 
 struct interrupt_scope;
 struct interrupt_scope *interrupt_scope_new(void); /* stays for good */

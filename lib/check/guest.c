@@ -114,11 +114,25 @@ static const struct image_plan *changed_path(const struct check_input *in)
 	return NULL;
 }
 
+static bool saved_is_shared(const struct check_input *in)
+{
+	for (size_t i = 0; i < in->images.n; i++)
+		if (disk_is_saved_image(in->images.v[i].disk))
+			return in->images.v[i].fate == IMAGE_STAYS;
+	return false;
+}
+
 static void snapshots_cold(const struct check_input *in, struct findings *f, const char *names)
 {
 	const struct image_plan *p = changed_path(in);
 	const char *path = p ? p->image->path : NULL;
 
+	if (in->look.saved && saved_is_shared(in)) {
+		found(f, SIDE_SOURCE, "guest",
+		      "its managed save image lies on storage that both hosts share: the source could not be "
+		      "undefined");
+		found_hint(f, "start it, or: virsh -c %s managedsave-remove %s", in->src_uri, in->domain->name);
+	}
 	if (path && in->look.saved) {
 		found(f, SIDE_SOURCE, "guest",
 		      "it has a managed save image, which names disks by their paths, and %s gets another", path);

@@ -2,6 +2,7 @@
 #include "copy/copy.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,8 +58,8 @@ static char *what_text(struct host *src, const struct copy_file *f)
 {
 	auto_free char *id = file_id_text(f->src->id);
 
-	return str_printf("%s:%s %s %" PRIu64 " %" PRId64, f->machine_id ? f->machine_id : "?", host_name(src), id,
-			  f->src->size, f->src->mtime_ns);
+	return str_printf("%s:%s %s %" PRIu64 " %" PRId64 " %s", f->machine_id ? f->machine_id : "?", host_name(src),
+			  id, f->src->size, f->src->mtime_ns, f->path);
 }
 
 int copy_open(struct host *src, struct host *dst, struct copy_file *f, struct err *err)
@@ -99,8 +100,10 @@ struct copy_digest {
 	struct ranges ranges;
 	char hex[DIGEST_HEX + 1];
 	struct err err;
+	struct interrupt_scope *scope; /* its own: who does not want it any more ends it */
 	pthread_t thread;
 	bool threaded;
+	atomic_bool done;
 };
 
 static void *digest_main(void *arg)
@@ -108,7 +111,18 @@ static void *digest_main(void *arg)
 	struct copy_digest *d = arg;
 
 	file_digest_ranges(d->src, d->path, &d->ranges, d->hex, &d->err);
+	atomic_store(&d->done, true);
 	return NULL;
+}
+
+static void digest_start(struct copy_digest *d)
+{
+	err_clear(&d->err);
+	atomic_store(&d->done, false);
+	d->scope = interrupt_scope_new();
+	d->threaded = interrupt_thread(&d->thread, d->scope, digest_main, d) == 0;
+	if (!d->threaded)
+		digest_main(d);
 }
 
 static struct copy_digest *digest_begin(struct host *src, const char *path, const struct ranges *ranges)
@@ -119,9 +133,7 @@ static struct copy_digest *digest_begin(struct host *src, const char *path, cons
 	d->path = xstrdup(path);
 	ranges_add_all(&d->ranges, ranges);
 	ranges_coarsen(&d->ranges, DIGEST_RANGES);
-	d->threaded = interrupt_thread(&d->thread, NULL, digest_main, d) == 0;
-	if (!d->threaded)
-		digest_main(d);
+	digest_start(d);
 	return d;
 }
 
@@ -132,10 +144,26 @@ static void digest_join(struct copy_digest *d)
 	d->threaded = false;
 }
 
+/* Waits for it; one whose connection broke is begun anew by the next call. */
+static int digest_end(struct copy_digest *d, struct err *err)
+{
+	while (!atomic_load(&d->done))
+		if (interrupt_pause(50))
+			return interrupted(err);
+	digest_join(d);
+	if (!d->err.id)
+		return 0;
+	err_copy(err, &d->err);
+	if (err->status == STATUS_UNREACHABLE)
+		digest_start(d);
+	return err_wrap(err, "%s", host_label(d->src));
+}
+
 static void digest_free(struct copy_digest *d)
 {
 	if (!d)
 		return;
+	interrupt_ask(d->scope);
 	digest_join(d);
 	free(d->path);
 	ranges_clear(&d->ranges);
@@ -175,19 +203,9 @@ static int send_once(struct host *src, const struct copy_file *f, const struct c
 	};
 	rc = file_send(src, &s, err);
 	if (l->sent)
-		l->sent(l->arg);
+		l->sent(l->arg, rc == 0);
 	copy_where_clear(&w);
 	return rc;
-}
-
-static int pause_ms(int ms, struct err *err)
-{
-	for (int64_t end = clock_ms() + ms; clock_ms() < end;) {
-		if (interrupt_pending())
-			return interrupted(err);
-		usleep(50000);
-	}
-	return 0;
 }
 
 static bool is_for_good(const struct err *why)
@@ -195,38 +213,83 @@ static bool is_for_good(const struct err *why)
 	return strstr(why->msg, "No space") || err_is(why, E_CANCELLED) || err_is(why, E_BUSY);
 }
 
+/* What broke, and since when. */
+struct breakdown {
+	int64_t since_ms, told_ms;
+	bool not_ready; /* a host does not answer yet */
+};
+
+static void tell(struct breakdown *b, const struct copy_link *l, const struct err *why)
+{
+	auto_free char *text = NULL;
+
+	if (b->told_ms && clock_ms() - b->told_ms <= TELL_MS)
+		return;
+	b->told_ms = clock_ms();
+	text = str_printf("%s; trying again", why->msg);
+	l->note(l->arg, text);
+}
+
+/* 0: once more, unless b->not_ready; -1: no more, err says why. */
+static int again(struct breakdown *b, const struct copy_link *l, struct err *why, struct err *err)
+{
+	int64_t limit = l->retry_ms ? l->retry_ms : RETRY_MS;
+	int rc;
+
+	if (interrupt_pending() || err_is(why, E_CANCELLED))
+		return interrupted(err);
+	if (!why->id)
+		err_set(why, E_DISCONNECTED, 0, "a host does not answer");
+	if (!b->since_ms)
+		b->since_ms = clock_ms();
+	if (clock_ms() - b->since_ms > limit || is_for_good(why)) {
+		err_move(err, why);
+		return -1;
+	}
+	tell(b, l, why);
+	if (interrupt_pause(RETRY_PAUSE_MS))
+		return interrupted(err);
+	rc = l->mend(l->arg, err);
+	b->not_ready = rc > 0;
+	return rc < 0 ? -1 : 0;
+}
+
+int copy_insist(const struct copy_link *link, int (*step)(void *arg, struct err *err), void *arg, struct err *err)
+{
+	struct breakdown b = { 0 };
+
+	for (;;) {
+		struct err why auto_err = ERR_INIT;
+
+		if (!b.not_ready) {
+			if (step(arg, &why) == 0)
+				return 0;
+			if (why.status != STATUS_UNREACHABLE) {
+				err_move(err, &why);
+				return -1;
+			}
+		}
+		if (again(&b, link, &why, err) < 0)
+			return -1;
+	}
+}
+
 /* A connection that broke is tried again: what came before stays. */
 static int send_piece(struct host *src, struct host *dst, struct copy_file *f, const struct copy_link *l,
 		      struct range r, struct err *err)
 {
-	int64_t broke_ms = 0, told_ms = 0, limit = l->retry_ms ? l->retry_ms : RETRY_MS;
+	struct breakdown b = { 0 };
 
-	for (int ready = 0;;) {
+	for (;;) {
 		struct err why auto_err = ERR_INIT;
-		auto_free char *text = NULL;
 
-		if (ready == 0 && send_once(src, f, l, r, &why) == 0)
+		if (!b.not_ready && send_once(src, f, l, r, &why) == 0)
 			return 0;
-		if (interrupt_pending() || err_is(&why, E_CANCELLED))
-			return interrupted(err);
-		if (!why.id)
-			err_set(&why, E_DISCONNECTED, 0, "a host does not answer");
-		if (!broke_ms)
-			broke_ms = clock_ms();
-		if (clock_ms() - broke_ms > limit || is_for_good(&why)) {
-			err_move(err, &why);
+		f->retried = true;
+		if (why.id)
+			err_wrap(&why, "at %" PRIu64 " bytes", r.from);
+		if (again(&b, l, &why, err) < 0)
 			return err_wrap(err, "%s to %s", host_label(src), host_label(dst));
-		}
-		text = str_printf("at %" PRIu64 " bytes: %s; trying again", r.from, why.msg);
-		if (!told_ms || clock_ms() - told_ms > TELL_MS) {
-			told_ms = clock_ms();
-			l->note(l->arg, text);
-		}
-		if (pause_ms(RETRY_PAUSE_MS, err) < 0)
-			return -1;
-		ready = l->mend(l->arg, err);
-		if (ready < 0)
-			return -1;
 	}
 }
 
@@ -260,17 +323,39 @@ static int send_missing(struct host *src, struct host *dst, struct copy_file *f,
 	return 0;
 }
 
+/* One file and its two hosts, for copy_insist(). */
+struct both {
+	struct host *src, *dst;
+	struct copy_file *f;
+};
+
+static int map_step(void *arg, struct err *err)
+{
+	struct both *b = arg;
+
+	return map(b->src, b->f, err);
+}
+
+static int trim_step(void *arg, struct err *err)
+{
+	struct both *b = arg;
+
+	return part_trim(b->dst, b->f->part, b->f->src->size, err) < 0
+		       ? err_wrap(err, "%s: %s", host_label(b->dst), b->f->part)
+		       : 0;
+}
+
 int copy_send(struct host *src, struct host *dst, struct copy_file *f, const struct copy_link *link, struct err *err)
 {
-	if (map(src, f, err) < 0)
+	struct both both = { src, dst, f };
+
+	if (copy_insist(link, map_step, &both, err) < 0)
 		return -1;
 	if (!f->digest)
 		f->digest = digest_begin(src, f->path, &f->data);
 	if (send_missing(src, dst, f, link, err) < 0)
 		return -1;
-	if (f->device)
-		return 0;
-	return part_trim(dst, f->part, f->src->size, err) < 0 ? err_wrap(err, "%s: %s", host_label(dst), f->part) : 0;
+	return f->device ? 0 : copy_insist(link, trim_step, &both, err);
 }
 
 /* ---- verifying ---- */
@@ -303,39 +388,59 @@ static int all_data(struct host *dst, const struct copy_file *f, struct ranges *
 	return 0;
 }
 
-static int compare(struct host *src, struct host *dst, struct copy_file *f, struct err *err)
+static int compare(void *arg, struct err *err)
 {
+	struct both *b = arg;
+	struct copy_file *f = b->f;
 	struct ranges all auto_ranges = { 0 };
 	char hex[DIGEST_HEX + 1];
 
-	if (all_data(dst, f, &all, err) < 0)
+	if (all_data(b->dst, f, &all, err) < 0)
 		return -1;
 	if (!ranges_has_all(&f->digest->ranges, &all)) {
 		digest_free(f->digest);
-		f->digest = digest_begin(src, f->path, &all);
+		f->digest = digest_begin(b->src, f->path, &all);
 	}
-	if (file_digest_ranges(dst, f->part, &all, hex, err) < 0)
-		return err_wrap(err, "%s", host_label(dst));
-	digest_join(f->digest);
-	if (f->digest->err.id) {
-		err_copy(err, &f->digest->err);
-		return err_wrap(err, "%s", host_label(src));
-	}
+	if (file_digest_ranges(b->dst, f->part, &f->digest->ranges, hex, err) < 0)
+		return err_wrap(err, "%s", host_label(b->dst));
+	if (digest_end(f->digest, err) < 0)
+		return -1;
 	if (strcmp(hex, f->digest->hex) == 0)
 		return 0;
-	return err_set(err, E_COPY, 0,
-		       "what came has another content than the source's %s: SHA-256 of its data %.12s…, not %.12s…",
-		       f->path, hex, f->digest->hex);
+	return err_set(
+		err, E_COPY, 0,
+		"%s: %s: what came has another content than the source's %s: SHA-256 of its data %.12s…, not %.12s…",
+		host_label(b->dst), f->part, f->path, hex, f->digest->hex);
 }
 
-int copy_verify(struct host *src, struct host *dst, struct copy_file *f, struct err *err)
+static int unchanged_step(void *arg, struct err *err)
 {
+	struct both *b = arg;
+
+	return copy_unchanged(b->src, b->f->path, b->f->src, err);
+}
+
+int copy_verify(struct host *src, struct host *dst, struct copy_file *f, const struct copy_link *link, struct err *err)
+{
+	struct both both = { src, dst, f };
 	struct err why auto_err = ERR_INIT;
 
-	if (compare(src, dst, f, &why) == 0)
-		return copy_unchanged(src, f->path, f->src, err);
+	if (copy_insist(link, compare, &both, &why) == 0)
+		return copy_insist(link, unchanged_step, &both, err);
 	/* a file that changed has another content, of course */
 	if (!err_is(&why, E_COPY) || copy_unchanged(src, f->path, f->src, err) == 0)
 		err_move(err, &why);
 	return -1;
+}
+
+int copy_same_content(struct host *src, struct copy_file *f, struct err *err)
+{
+	char hex[DIGEST_HEX + 1];
+
+	if (file_digest_ranges(src, f->path, &f->digest->ranges, hex, err) < 0)
+		return err_wrap(err, "%s", host_label(src));
+	return strcmp(hex, f->digest->hex) == 0
+		       ? 0
+		       : err_set(err, E_SOURCE_CHANGED, 0, "%s: %s has changed since its copy began", host_label(src),
+				 f->path);
 }

@@ -31,6 +31,7 @@ struct copy_file {
 	/* found */
 	bool opened, mapped;
 	bool resumed;        /* something of it was there */
+	bool retried;        /* a piece did not come through at once: its sender may live on somewhere */
 	struct ranges data;  /* at the source */
 	struct ranges there; /* already */
 	uint64_t sent;       /* bytes of data, by us */
@@ -51,8 +52,8 @@ struct copy_link {
 	unsigned retry_ms; /* a piece whose way broke is tried again for so long; 0: a minute */
 	/* Asked before each piece. */
 	int (*where)(void *arg, struct copy_where *w, struct err *err);
-	/* After each that was asked for; may be NULL. */
-	void (*sent)(void *arg);
+	/* After each that was asked for: it came through, or not. May be NULL. */
+	void (*sent)(void *arg, bool came);
 	/* The way broke. 0: it may work again; 1: not yet; -1 err: it will not. */
 	int (*mend)(void *arg, struct err *err);
 	/* Bytes of data that are there, out of so many. */
@@ -65,7 +66,11 @@ struct copy_link {
 int copy_open(struct host *src, struct host *dst, struct copy_file *f, struct err *err);
 /* A way that broke is tried again, as long as the destination has room. */
 int copy_send(struct host *src, struct host *dst, struct copy_file *f, const struct copy_link *link, struct err *err);
-int copy_verify(struct host *src, struct host *dst, struct copy_file *f, struct err *err);
+int copy_verify(struct host *src, struct host *dst, struct copy_file *f, const struct copy_link *link, struct err *err);
+/* Any other step that can be done again: until it answers, or fails for another reason than a broken connection. */
+int copy_insist(const struct copy_link *link, int (*step)(void *arg, struct err *err), void *arg, struct err *err);
+/* Of a block device, which has no time of its last change: has it still the content that was copied? */
+int copy_same_content(struct host *src, struct copy_file *f, struct err *err);
 /* Is the source's file still the one of those facts, unchanged? -1: E_SOURCE_CHANGED. */
 int copy_unchanged(struct host *src, const char *path, const struct file_fact *was, struct err *err);
 

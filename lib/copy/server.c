@@ -7,7 +7,7 @@
 
 #include "base/interrupt.h"
 
-enum { LOST_MAX = 5 }; /* a server that goes again and again is not made any more */
+enum { LOST_MAX = 5 }; /* a server that goes again and again, with nothing that came between, is not made any more */
 
 struct copy_server {
 	struct host *dst;
@@ -122,9 +122,11 @@ int copy_server_where(struct copy_server *s, const char *file, struct copy_where
 	return rc;
 }
 
-void copy_server_sent(struct copy_server *s)
+void copy_server_sent(struct copy_server *s, bool came)
 {
 	pthread_mutex_lock(&s->lock);
+	if (came)
+		s->lost = 0;
 	s->free++;
 	pthread_cond_signal(&s->given_back);
 	pthread_mutex_unlock(&s->lock);
@@ -157,9 +159,12 @@ static int mend(struct copy_server *s, unsigned generation, struct err *err)
 		if (alive != 0)
 			return alive > 0 ? 0 : 1;
 	}
-	if (++s->lost > LOST_MAX)
+	if (s->lost >= LOST_MAX)
 		return err_set(err, E_COPY, 0, "%s: the copy server has ended again and again", host_label(s->dst));
-	return listen_anew(s, &why) < 0 ? 1 : 0;
+	if (listen_anew(s, &why) < 0)
+		return 1;
+	s->lost++;
+	return 0;
 }
 
 int copy_server_mend(struct copy_server *s, unsigned generation, struct err *err)
@@ -168,6 +173,20 @@ int copy_server_mend(struct copy_server *s, unsigned generation, struct err *err
 
 	pthread_mutex_lock(&s->lock);
 	rc = mend(s, generation, err);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+int copy_server_drop(struct copy_server *s, const struct strv *files, bool at_once, struct err *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->files.n; i++)
+		if (strv_has(files, s->files.v[i]))
+			s->files.v[i][0] = '\0'; /* it keeps its number */
+	if (at_once)
+		rc = listen_anew(s, err);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }

@@ -31,7 +31,7 @@ void copy_server_end(struct copy_server *s);
  */
 int copy_server_where(struct copy_server *s, const char *file, struct copy_where *w, unsigned *generation,
 		      struct err *err);
-void copy_server_sent(struct copy_server *s);
+void copy_server_sent(struct copy_server *s, bool came);
 /* How many pieces there may be at once: fewer when each would get less than 1 MiB/s. */
 unsigned copy_server_streams(const struct copy_server *s);
 /* The UNIX socket it listens on, or NULL; caller frees. */
@@ -41,5 +41,10 @@ char *copy_server_socket(struct copy_server *s);
  * there; 1: not now, the destination does not answer; -1 err: it cannot be made any more.
  */
 int copy_server_mend(struct copy_server *s, unsigned generation, struct err *err);
+/*
+ * These files are not served any more. at_once: also not to a sender that was given up and may live on somewhere: the
+ * server is made anew, and those who send something else at that moment do so once more.
+ */
+int copy_server_drop(struct copy_server *s, const struct strv *files, bool at_once, struct err *err);
 
 #endif

@@ -208,6 +208,11 @@ int domain_complete_chain(struct disk *k, const struct image_chain *c, struct er
 	return 0;
 }
 
+bool disk_is_saved_image(const struct disk *d)
+{
+	return d->state && str_eq(d->target, STATE_SAVED);
+}
+
 int domain_add_state(struct domain *d, const char *target, const char *path, struct err *err)
 {
 	struct disk *k;

@@ -156,6 +156,8 @@ int domain_complete_chain(struct disk *k, const struct image_chain *c, struct er
  * A file that belongs to the guest as its disks do, and is written by it: NVRAM, TPM state, a saved image. It becomes
  * a disk of format raw with that target ("nvram"). Its path is the same on every host.
  */
+#define STATE_SAVED "saved" /* the target of a saved image */
+bool disk_is_saved_image(const struct disk *d);
 int domain_add_state(struct domain *d, const char *target, const char *path, struct err *err);
 
 /* A disk whose content a guest may change: neither read-only nor empty, device disk or lun. */

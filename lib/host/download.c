@@ -344,20 +344,6 @@ static int failed(const char *shown, const char *path, const struct download_try
 	return err_set(err, E_FETCH, 0, "%s: curl ended with status %u", shown, t->exit_status);
 }
 
-static int pause_for(unsigned ms, struct err *err)
-{
-	int64_t end = clock_ms() + ms;
-
-	while (clock_ms() < end) {
-		struct timespec slice = { .tv_nsec = 50 * 1000000L };
-
-		if (interrupt_pending())
-			return err_set(err, E_CANCELLED, 0, "interrupted");
-		nanosleep(&slice, NULL);
-	}
-	return 0;
-}
-
 /*
  * What may not stay in the file: the text of a redirect or the like, and whatever has filled the disk: other guests
  * need it more than the next download needs a beginning.
@@ -398,8 +384,8 @@ static int fetch(struct host *h, const char *config, const char *shown, const ch
 			return failed(shown, path, &t, next, words, size, err);
 		log_debug("%s: %s: HTTP %u, curl %u, %" PRIu64 " bytes: once more", host_label(h), shown, t.http_status,
 			  t.exit_status, t.after);
-		if (pause_for(idle * PAUSE_MS, err) < 0)
-			return -1;
+		if (interrupt_pause((int)(idle * PAUSE_MS)))
+			return err_set(err, E_CANCELLED, 0, "interrupted");
 	}
 }
 

@@ -179,11 +179,17 @@ const char files_part_open_script[] =
 /* PART MARK */
 const char files_part_mark_script[] = LIB "printf '%s\\n' \"$2\" >>\"$1.state\"\n";
 
-/* PART MODE UID GID USER GROUP LABEL BACKING BACKING-FORMAT KEEP */
+/*
+ * PART MODE UID GID USER GROUP LABEL BACKING BACKING-FORMAT KEEP. A record that is kept tells from here on which state
+ * of the source's file it is, and since when nobody has written here; with another header it has no marks any more.
+ */
 const char files_part_finish_script[] =
-	LIB "[ -z \"$8\" ] || qemu-img rebase -q -u -f qcow2 -b \"$8\" -F \"$9\" -- \"$1\" || exit 1\n"
+	LIB "if [ -n \"$8\" ] && [ -n \"${10}\" ]; then\n"
+	    "  l=$(head -n 1 -- \"$1.state\") && printf '%s\\n' \"$l\" >\"$1.state\" || exit 1\n"
+	    "fi\n"
+	    "[ -z \"$8\" ] || qemu-img rebase -q -u -f qcow2 -b \"$8\" -F \"$9\" -- \"$1\" || exit 1\n"
 	    "own \"$1\" \"$2\" \"$3\" \"$4\" \"$5\" \"$6\" \"$7\" && sync -- \"$1\" || exit 1\n"
-	    "[ -n \"${10}\" ] || rm -f -- \"$1.state\" \"$1.download\"\n"
+	    "if [ -n \"${10}\" ]; then touch -c -- \"$1.state\"; else rm -f -- \"$1.state\" \"$1.download\"; fi\n"
 	    "ident \"$1\"\n";
 
 /* PART */
@@ -223,7 +229,10 @@ const char files_receive_script[] =
 	    "rm -rf -- \"$d\"\n"
 	    "[ -n \"$ok\" ]\n";
 
-/* ADDRESS MIN MAX, a held command with FILES and "." on its standard input; as above. */
+/*
+ * ADDRESS MIN MAX, a held command with FILES and "." on its standard input; as above, with its pid behind the key. What
+ * is not there (any more) is not served, and keeps its number.
+ */
 const char files_serve_script[] = LIB
 	"command -v qemu-storage-daemon >/dev/null || { echo 'qemu-storage-daemon is missing' >&2; exit 3; }\n"
 	"trap '' HUP INT TERM PIPE\n"
@@ -232,6 +241,7 @@ const char files_serve_script[] = LIB
 	"printf 'vmmig:%s\\n' \"$key\" >\"$d/keys.psk\"\n"
 	"a=$1 min=$2 p=$3 n=0 ok=; set --\n"
 	"while read -r f && [ \"$f\" != . ]; do\n"
+	"  [ -e \"$f\" ] || { n=$((n + 1)); continue; }\n"
 	"  e=$(printf '%s\\n' \"$f\" | sed 's/,/,,/g') k='file,locking=off'; [ ! -b \"$f\" ] || k=host_device\n"
 	"  set -- \"$@\" --blockdev \"driver=$k,node-name=n$n,discard=unmap,filename=$e\" \\\n"
 	"    --export \"type=nbd,id=e$n,node-name=n$n,name=$n,writable=on\"\n"
@@ -247,8 +257,8 @@ const char files_serve_script[] = LIB
 	"  elif [ \"$a\" != unix ] && grep -q 'in use' \"$d/why\"; then p=$((p - 1))\n"
 	"  else cat \"$d/why\" >&2; break; fi\n"
 	"done\n"
-	"if [ -n \"$ok\" ]; then echo \"$p $key\"; cat >/dev/null; fi\n"
 	"pid=; [ ! -s \"$d/pid\" ] || read -r pid <\"$d/pid\"\n"
+	"if [ -n \"$ok\" ]; then echo \"$p $key $pid\"; cat >/dev/null; fi\n"
 	"[ -z \"$pid\" ] || kill \"$pid\" 2>/dev/null\n"
 	"n=0; while [ -n \"$pid\" ] && kill -0 \"$pid\" 2>/dev/null; do\n"
 	"  n=$((n + 1)); [ $n -ne 100 ] || kill -KILL \"$pid\" 2>/dev/null; [ $n -lt 200 ] || break; sleep 0.05\n"
@@ -268,7 +278,7 @@ const char files_send_script[] =
 	    "printf 'vmmig:%s\\n' \"$key\" >\"$d/keys.psk\"\n"
 	    "f=$(printf '%s\\n' \"$1\" | sed 's/,/,,/g')\n"
 	    "to=inet,file.server.host=$3,file.server.port=$4; [ \"${3#/}\" = \"$3\" ] || "
-	    "to=unix,file.server.path=$3\n" WATCH "qemu-img convert -q -n -W -m 8 ${7:+-r \"$7M\"} \\\n"
+	    "to=unix,file.server.path=$3\n" WATCH "qemu-img convert -q -n -W -m 8 -t writeback ${7:+-r \"$7M\"} \\\n"
 	    "  --object tls-creds-psk,id=t,endpoint=client,username=vmmig,priority=" TLS_PRIORITY ",dir=\"$d\" -U \\\n"
 	    "  --image-opts --target-image-opts \"driver=raw,offset=$5,size=$6,file.driver=$2,file.filename=$f\" \\\n"
 	    "  \"driver=raw,offset=$5,size=$6,file.driver=nbd,file.server.type=$to,"

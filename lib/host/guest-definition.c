@@ -11,6 +11,24 @@ enum { STATE_FILES_MAX = 32 }; /* a TPM has one or two */
 #define SAVE_DIR "/var/lib/libvirt/qemu/save/"
 #define SWTPM_DIR "/var/lib/libvirt/swtpm/"
 
+/* Images name what is below them by its path: whether that is a file or a block device, the host says. */
+static int tell_devices(struct host *h, struct disk *k, struct err *err)
+{
+	for (size_t i = 1; i < k->chain_n; i++) {
+		const char *path = k->chain[i].path;
+		struct file_fact f = { 0 };
+
+		if (k->chain[i].source != DISK_FILE)
+			continue;
+		if (files_stat(h, &path, 1, &f, err) < 0)
+			return err_wrap(err, "%s", host_label(h));
+		if (f.kind == 'b')
+			k->chain[i].source = DISK_BLOCK;
+		file_fact_clear(&f);
+	}
+	return 0;
+}
+
 static int complete_chains(struct host *h, struct domain *d, struct err *err)
 {
 	for (size_t i = 0; i < d->disks_n; i++) {
@@ -28,7 +46,7 @@ static int complete_chains(struct host *h, struct domain *d, struct err *err)
 			err_move(err, &why);
 			return err_wrap(err, "%s", host_label(h));
 		}
-		if (domain_complete_chain(k, &c, err) < 0)
+		if (domain_complete_chain(k, &c, err) < 0 || tell_devices(h, k, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -78,7 +96,7 @@ static int add_tpm(struct host *h, struct domain *d, struct err *err)
 		auto_free char *target = i ? str_printf("tpm%zu", i) : xstrdup("tpm");
 		const char *name = strrchr(files.v[i], '/');
 
-		if (name[1] == '.') /* its lock */
+		if (name[1] == '.' || strstr(name, ".vmmig-")) /* its lock; what an earlier move has put away */
 			continue;
 		if (domain_add_state(d, target, files.v[i], err) < 0)
 			return -1;
@@ -93,7 +111,7 @@ static int add_saved(struct host *h, const struct guest_look *l, struct domain *
 
 	if (!l->saved)
 		return 0;
-	if (!strchr(d->name, '/') && add_if_there(h, d, "saved", path, err) < 0)
+	if (!strchr(d->name, '/') && add_if_there(h, d, STATE_SAVED, path, err) < 0)
 		return -1;
 	if (d->disks_n > before)
 		return 0;

@@ -581,16 +581,17 @@ static int lv_destroy(struct host *h, const char *uuid, struct err *err)
 }
 
 /* The guest's NVRAM and TPM state belong to the guest, wherever it is now: they stay. */
-static int undefine_keeping_state(virDomainPtr dom)
+static int lv_undefine(struct host *h, const char *uuid, bool saved, struct err *err)
 {
-	return virDomainUndefineFlags(dom, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM |
-						   VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-						   VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA);
-}
+	const unsigned flags = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM |
+			       VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA;
+	virDomainPtr dom auto_virdomain = lv_need(h, uuid, err);
 
-static int lv_undefine(struct host *h, const char *uuid, struct err *err)
-{
-	return simple(h, uuid, undefine_keeping_state, "undefine", err);
+	if (!dom)
+		return -1;
+	if (virDomainUndefineFlags(dom, flags | (saved ? VIR_DOMAIN_UNDEFINE_MANAGED_SAVE : 0)) < 0)
+		return libvirt_error(err, E_LIBVIRT, "undefine the domain");
+	return 0;
 }
 
 static int lv_start(struct host *h, const char *uuid, struct err *err)

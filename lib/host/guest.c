@@ -483,9 +483,24 @@ int guest_destroy(struct host *h, const char *uuid, struct err *err)
 	return run_plain_call(h, uuid, h->ops->destroy, err);
 }
 
+static int undefine(struct host *h, const char *uuid, struct err *err)
+{
+	return h->ops->undefine(h, uuid, false, err);
+}
+
+static int undefine_saved(struct host *h, const char *uuid, struct err *err)
+{
+	return h->ops->undefine(h, uuid, true, err);
+}
+
 int guest_undefine(struct host *h, const char *uuid, struct err *err)
 {
-	return run_plain_call(h, uuid, h->ops->undefine, err);
+	return run_plain_call(h, uuid, undefine, err);
+}
+
+int guest_undefine_saved(struct host *h, const char *uuid, struct err *err)
+{
+	return run_plain_call(h, uuid, undefine_saved, err);
 }
 
 int guest_start(struct host *h, const char *uuid, struct err *err)

@@ -143,7 +143,7 @@ struct guest_ops {
 	int (*suspend)(struct host *h, const char *uuid, struct err *err);
 	int (*resume)(struct host *h, const char *uuid, struct err *err);
 	int (*destroy)(struct host *h, const char *uuid, struct err *err);
-	int (*undefine)(struct host *h, const char *uuid, struct err *err);
+	int (*undefine)(struct host *h, const char *uuid, bool saved, struct err *err);
 	int (*define)(struct host *h, const char *xml, struct err *err);
 	int (*start)(struct host *h, const char *uuid, struct err *err);
 	int (*shutdown)(struct host *h, const char *uuid, struct err *err);
@@ -223,8 +223,12 @@ int guest_pause_postcopy(struct host *h, const char *uuid, bool outgoing, struct
 int guest_suspend(struct host *h, const char *uuid, struct err *err);
 int guest_resume(struct host *h, const char *uuid, struct err *err);
 int guest_destroy(struct host *h, const char *uuid, struct err *err);
-/* With what libvirt knows of its snapshots and checkpoints; NVRAM and TPM state stay. */
+/*
+ * With what libvirt knows of its snapshots and checkpoints; NVRAM and TPM state stay. A managed save image, without
+ * which libvirt does not undefine it, stays and is an error; or goes as well.
+ */
 int guest_undefine(struct host *h, const char *uuid, struct err *err);
+int guest_undefine_saved(struct host *h, const char *uuid, struct err *err);
 /* From its description; what is defined there under its UUID is replaced. */
 int guest_define(struct host *h, const char *xml, struct err *err);
 int guest_start(struct host *h, const char *uuid, struct err *err);

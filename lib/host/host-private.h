@@ -13,9 +13,9 @@ struct host {
 	struct host_spec *spec;
 	enum side side;
 	char *label;
-	char *uri; /* host_uri() */
-	struct ssh *ssh;
-	struct ssh **old; /* sessions that broke; jobs may still point to them */
+	char *uri;                 /* host_uri() */
+	_Atomic(struct ssh *) ssh; /* host_reopen() may put another one here while others work */
+	struct ssh **old;          /* sessions that broke; jobs may still point to them */
 	size_t old_n;
 	virConnectPtr conn;
 	const struct guest_ops *ops;

@@ -63,7 +63,10 @@ int journal_fail(struct journal *j, struct err *err)
 	/* a file system that is full can also say so through a write that fails */
 	if (errnum == ENOSPC || errnum == EDQUOT)
 		hint = hint_for(SQLITE_FULL);
+	/* the words are the connection's, which other threads use as well */
+	sqlite3_mutex_enter(sqlite3_db_mutex(j->db));
 	err_set(err, E_JOURNAL, errnum, "journal %s: %s", j->path, text_for(j, code));
+	sqlite3_mutex_leave(sqlite3_db_mutex(j->db));
 	return hint ? err_hint_text(err, hint) : -1;
 }
 

@@ -3,23 +3,67 @@
  * The move of a guest that was off, whose vmmig is gone. Nothing goes on without it; so it is brought to one of two
  * ends, by evidence from both hosts and the journal:
  *
- *   not defined at the destination   taken back: what was made there goes; one that vmmig had shut down runs again
- *   defined there, off at the source finished: all files were complete and verified before; the source's definition
- *                                    goes, unless a file of the source has changed since
- *   anything else                    left to a person
+ *   never defined at the destination taken back: what was made there goes; one that vmmig had shut down runs again
+ *   defined there, off at the source finished: all files were complete and verified before; it is started, if it was to
+ *                                    be, and the source's definition goes, unless a file of the source has changed
+ *   anything else                    left to a person: it may have lived on what was made there
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/interrupt.h"
+#include "migrate/cold-private.h"
 #include "migrate/perform-private.h"
 
 /* What the journal says of it. */
 struct said {
-	bool defined;       /* that was at least begun */
-	bool shut_down;     /* by us */
-	struct strv copies; /* files of it that were complete: their paths at the destination */
+	enum { NOT_DEFINED, DEFINE_MEANT /* and no result: it may have been */, DEFINED } defined;
+	bool to_start;        /* it was to run at the destination */
+	bool shut_down;       /* by us, and not started again */
+	bool devices;         /* block devices were written, whose changes nobody can tell */
+	struct strv copies;   /* files that were complete: their paths at the destination */
+	struct strv put_away; /* of the source's images: their paths */
 };
+
+static void said_clear(struct said *s)
+{
+	strv_clear(&s->copies);
+	strv_clear(&s->put_away);
+}
+#define auto_said AUTO(said_clear)
+
+static void read_define(const struct effect_record *e, struct said *s)
+{
+	if (!e->result)
+		s->defined = DEFINE_MEANT;
+	else if (str_eq(e->result, "done"))
+		s->defined = DEFINED;
+	else /* "undone", "failed: …" */
+		s->defined = NOT_DEFINED;
+	s->to_start = str_eq(e->kind, "define-start");
+}
+
+static void read_effect(struct migration *m, const struct effect_record *e, struct said *s)
+{
+	auto_free char *suffix = str_printf(".vmmig-quarantine-%s", m->record.id);
+	const char *cut;
+
+	if (str_starts(e->kind, "define")) {
+		read_define(e, s);
+	} else if (str_eq(e->kind, "shutdown")) {
+		s->shut_down = true;
+	} else if (str_eq(e->kind, "start") && str_eq(e->host, host_name(m->src)) && str_eq(e->result, "done")) {
+		s->shut_down = false;
+	} else if (str_eq(e->kind, "copy-device")) {
+		s->devices = true;
+	} else if (str_eq(e->kind, "copy") && e->object && e->result && str_starts(e->result, "done ")) {
+		strv_add(&s->copies, e->object);
+	} else if ((str_eq(e->kind, "quarantine") || str_eq(e->kind, "delete")) && e->object) {
+		cut = strstr(e->object, suffix);
+		strv_take(&s->put_away, cut ? xstrndup(e->object, (size_t)(cut - e->object)) : xstrdup(e->object));
+	}
+}
 
 static int read_journal(struct migration *m, struct said *s, struct err *err)
 {
@@ -28,59 +72,61 @@ static int read_journal(struct migration *m, struct said *s, struct err *err)
 
 	if (journal_effects(m->journal, m->record.id, &v, &n, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		const struct effect_record *e = &v[i];
-
-		if (str_eq(e->kind, "define"))
-			s->defined = !str_eq(e->result, "undone");
-		else if (str_eq(e->kind, "shutdown"))
-			s->shut_down = true;
-		else if (str_eq(e->kind, "start") && str_eq(e->host, host_name(m->src)))
-			s->shut_down = false;
-		else if (str_eq(e->kind, "copy") && e->object && e->result && str_starts(e->result, "done "))
-			strv_add(&s->copies, e->object);
-	}
+	for (size_t i = 0; i < n; i++)
+		read_effect(m, &v[i], s);
 	journal_effects_free(v, n);
 	return 0;
 }
 
 /*
- * Beside each file that was copied stands which state of the source's it is (part_open()), until the source's
- * definition has gone. Is the source's file still in that state? One that got another path cannot be told.
+ * Beside each file that was copied stands which state of which file of the source's it is (copy_open()), until the
+ * source's definition has gone: "HOST ID SIZE MTIME PATH". Is the source's file still in that state? 0: yes.
  */
-static int is_unchanged(struct migration *m, const char *path, struct err *err)
+static int compare_state(struct migration *m, const struct said *s, const char *state, struct err *err)
 {
-	auto_free char *part = file_part_name(path), *state = str_printf("%s.state", part), *is = NULL, *id = NULL;
-	struct buf was auto_buf = { 0 };
+	auto_free char *line = xstrndup(state, strcspn(state, "\n")), *is = NULL, *id = NULL;
+	const char *path = strstr(line, " /");
 	struct file_fact f = { 0 };
-	int rc = host_read_file(m->dst, state, 4096, false, &was, err);
+	bool same;
+
+	if (!path++ || files_stat(m->src, &path, 1, &f, err) < 0)
+		return err_set(err, E_UNDECIDED, 0, "what was copied cannot be told");
+	id = file_id_text(f.id);
+	is = str_printf(" %s %" PRIu64 " %" PRId64 " %s", id, f.size, f.mtime_ns, path);
+	same = f.present == FACT_YES ? strstr(line, is) != NULL : f.present == FACT_NO && strv_has(&s->put_away, path);
+	file_fact_clear(&f);
+	return same ? 0
+		    : err_set(err, E_UNDECIDED, 0, "%s: %s is not what was copied: the guest may have run there since",
+			      host_label(m->src), path);
+}
+
+static int is_unchanged(struct migration *m, const struct said *s, const char *dst_path, struct err *err)
+{
+	auto_free char *part = file_part_name(dst_path), *state = str_printf("%s.state", part);
+	struct buf was auto_buf = { 0 };
+	int rc = host_read_file(m->dst, state, 2 * PATH_MAX, false, &was, err);
 
 	if (rc < 0)
 		return -1;
-	if (rc > 0) /* it goes when the source's definition has gone */
-		return m->src_look.state == GUEST_ABSENT
-			       ? 0
-			       : err_set(err, E_UNDECIDED, 0, "%s: it cannot be told of which state of the disk %s is",
-					 host_label(m->dst), path);
-	if (files_stat(m->src, &path, 1, &f, err) < 0)
-		return -1;
-	id = file_id_text(f.id);
-	is = str_printf(" %s %" PRIu64 " %" PRId64 "\n", id, f.size, f.mtime_ns);
-	if (f.present != FACT_YES || !strstr(was.p ? was.p : "", is)) {
-		auto_free char *away = str_printf("%s.vmmig-quarantine-%s", path, m->record.id);
-		struct file_fact q = { 0 };
+	return rc == 0 ? compare_state(m, s, was.p ? was.p : "", err)
+		       : err_set(err, E_UNDECIDED, 0, "%s: it cannot be told of which state of the disk %s is",
+				 host_label(m->dst), dst_path);
+}
 
-		/* it was put away by the one who is gone: that came after the proof */
-		if (f.present != FACT_NO || files_stat(m->src, (const char *[]) { away }, 1, &q, err) < 0 ||
-		    q.present != FACT_YES)
-			err_set(err, E_UNDECIDED, 0,
-				"%s: %s is not, or cannot be told to be, what was copied: the guest may have run there "
-				"since",
-				host_label(m->src), path);
-		file_fact_clear(&q);
-	}
-	file_fact_clear(&f);
-	return err->id ? -1 : 0;
+/* Has nobody written to what was made there since it was complete? By the record beside it, of the same clock. */
+static int is_unwritten(struct migration *m, const char *dst_path, struct err *err)
+{
+	auto_free char *part = file_part_name(dst_path), *state = str_printf("%s.state", part);
+	const char *paths[] = { dst_path, state };
+	struct file_fact f[2] = { { 0 }, { 0 } };
+	int rc = files_stat(m->dst, paths, 2, f, err);
+
+	if (rc == 0 && (f[0].present != FACT_YES || f[1].present != FACT_YES || f[0].mtime_ns > f[1].mtime_ns))
+		rc = err_set(err, E_UNDECIDED, 0, "%s: %s may have been written since: the guest may have run there",
+			     host_label(m->dst), dst_path);
+	file_fact_clear(&f[0]);
+	file_fact_clear(&f[1]);
+	return rc;
 }
 
 static int undecided(struct migration *m, const char *why, struct err *err)
@@ -105,9 +151,22 @@ static int start_source(struct migration *m, struct err *err)
 	return 0;
 }
 
+/* It was perhaps defined there, in the moment before vmmig died; then nothing has run there. */
+static int may_roll_back(struct migration *m, const struct said *s, struct err *err)
+{
+	if (s->defined == DEFINED)
+		return undecided(m, "it was defined at the destination, which does not know it any more", err);
+	for (size_t i = 0; i < s->copies.n && s->defined == DEFINE_MEANT; i++)
+		if (is_unwritten(m, s->copies.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 /* It has never been at the destination. */
 static int roll_back(struct migration *m, const struct said *s, struct err *err)
 {
+	if (may_roll_back(m, s, err) < 0)
+		return -1;
 	leftovers_undo(m);
 	m->safe = true;
 	if (s->shut_down && is_simply_off(&m->src_look) && start_source(m, err) < 0)
@@ -117,42 +176,66 @@ static int roll_back(struct migration *m, const struct said *s, struct err *err)
 			host_name(m->dst));
 }
 
+/* One that has run there, and went off, is not started again. */
+static bool is_to_start(const struct migration *m, const struct said *s)
+{
+	enum guest_why why = m->dst_look.why;
+
+	return s->to_start && m->dst_look.state == GUEST_SHUTOFF && why != GUEST_WHY_SHUTDOWN &&
+	       why != GUEST_WHY_DESTROYED && why != GUEST_WHY_CRASHED && why != GUEST_WHY_MIGRATED;
+}
+
+static int leave_source(struct migration *m, struct err *err)
+{
+	if (cold_add_snapshots(m, err) < 0)
+		return -1;
+	migration_note(m, "%s: the images it had there are left, if any; they grow stale", host_label(m->src));
+	/* its saved image, if it has one, was copied, and is unchanged */
+	return migration_act(m, m->src, "undefine", guest_undefine_saved, err);
+}
+
 static int finish_forward(struct migration *m, const struct said *s, struct err *err)
 {
-	for (size_t i = 0; i < s->copies.n; i++)
-		if (is_unchanged(m, s->copies.v[i], err) < 0)
+	bool at_source = m->src_look.state != GUEST_ABSENT;
+
+	if (at_source && s->devices)
+		return undecided(m, "it has block devices, of which nobody can tell whether they have changed", err);
+	for (size_t i = 0; i < s->copies.n && at_source; i++)
+		if (is_unchanged(m, s, s->copies.v[i], err) < 0)
 			return -1;
+	if (is_to_start(m, s) && migration_act(m, m->dst, "start", guest_start, err) < 0)
+		return -1;
 	m->moved = true;
+	if (at_source && leave_source(m, err) < 0)
+		return -1;
+	if (m->record.autostart && cold_set_autostart(m, err) < 0)
+		return -1;
 	for (size_t i = 0; i < s->copies.n; i++) {
 		auto_free char *part = file_part_name(s->copies.v[i]);
 
 		part_done(m->dst, part, NULL);
 	}
-	if (m->src_look.state == GUEST_ABSENT)
-		return 0;
-	migration_note(m, "%s: the images it had there are left, if any; they grow stale", host_label(m->src));
-	return migration_act(m, m->src, "undefine", guest_undefine, err);
+	return 0;
 }
 
 static int settle(struct migration *m, struct err *err)
 {
-	struct said s = { 0 };
-	int rc = read_journal(m, &s, err);
+	struct said s auto_said = { 0 };
 	bool dst_here = m->dst_look.state != GUEST_ABSENT || m->dst_look.qemu_pids != 0;
+	bool src_gone = m->src_look.state == GUEST_ABSENT && m->src_look.qemu_pids == 0;
 
-	if (rc == 0 && !dst_here && (guest_is_active(&m->src_look) || is_simply_off(&m->src_look)))
-		rc = roll_back(m, &s, err);
-	else if (rc == 0 && s.defined && m->dst_look.persistent &&
-		 (is_simply_off(&m->src_look) || (m->src_look.state == GUEST_ABSENT && m->src_look.qemu_pids == 0)))
-		rc = finish_forward(m, &s, err);
-	else if (rc == 0)
-		rc = undecided(m, "it is neither simply at the source nor at the destination", err);
-	strv_clear(&s.copies);
-	return rc;
+	if (read_journal(m, &s, err) < 0)
+		return -1;
+	if (!dst_here && (guest_is_active(&m->src_look) || is_simply_off(&m->src_look)))
+		return roll_back(m, &s, err);
+	if (s.defined != NOT_DEFINED && m->dst_look.persistent && (is_simply_off(&m->src_look) || src_gone))
+		return finish_forward(m, &s, err);
+	return undecided(m, "it is neither simply at the source nor at the destination", err);
 }
 
 static int settle_phase(struct migration *m, struct err *err)
 {
+	interrupt_hold(true);
 	migration_look(m);
 	return settle(m, err);
 }

@@ -34,8 +34,7 @@ static unsigned limit_s(const struct migration *m)
 
 static int too_slow(struct migration *m, struct err *err)
 {
-	err_set(err, E_SHUTDOWN, 0, "%s: it has not shut down within %u s, and runs on", host_label(m->src),
-		limit_s(m));
+	err_set(err, E_SHUTDOWN, 0, "%s: it has not shut down within %u s", host_label(m->src), limit_s(m));
 	return err_hint(err,
 			"give it more --timeout, see whether it hears of the power button, or: virsh -c %s destroy %s",
 			host_uri(m->src), m->record.guest);
@@ -54,6 +53,15 @@ static int is_off(struct migration *m, struct err *err)
 	return l.state == GUEST_SHUTOFF;
 }
 
+/* vmmig cancel */
+static bool is_cancelled(struct migration *m)
+{
+	if (!control_poll_cold(m))
+		return false;
+	m->stop_asked = E_CANCELLED;
+	return true;
+}
+
 static int wait_until_off(struct migration *m, struct err *err)
 {
 	int64_t now = clock_ms(), until = now + (int64_t)limit_s(m) * 1000, asked = now;
@@ -63,7 +71,7 @@ static int wait_until_off(struct migration *m, struct err *err)
 
 		if (off)
 			return off < 0 ? -1 : 0;
-		if (interrupt_pending())
+		if (interrupt_pending() || is_cancelled(m))
 			return err_set(err, E_CANCELLED, 0, "interrupted while the guest was shutting down");
 		now = clock_ms();
 		if (now >= until)
@@ -79,9 +87,9 @@ static int wait_until_off(struct migration *m, struct err *err)
 static int shut_down(struct migration *m, struct err *err)
 {
 	migration_note(m, "%s: shutting the guest down", host_label(m->src));
+	m->shut_down = true; /* also where the answer gets lost, or it takes longer than we wait */
 	if (migration_act(m, m->src, "shutdown", guest_shutdown, err) < 0)
 		return -1;
-	m->shut_down = true; /* also where it takes longer than we wait */
 	return wait_until_off(m, err);
 }
 
@@ -101,7 +109,8 @@ static int choose(struct migration *m, struct err *err)
 {
 	m->record.autostart = m->facts.look.autostart;
 	m->move = (struct guest_move) { .persistent = true, .undefine_source = true };
-	return begin_rewrite(m, GUEST_XML_PERSISTENT, &m->move.dest_xml, err);
+	m->src_xml = guest_xml(m->src, m->record.uuid, GUEST_XML_PERSISTENT, err);
+	return !m->src_xml ? -1 : begin_rewrite(m, GUEST_XML_PERSISTENT, &m->move.dest_xml, err);
 }
 
 int begin_cold_run(struct migration *m, struct err *err)
@@ -129,11 +138,23 @@ int begin_cold_run(struct migration *m, struct err *err)
 	return 0;
 }
 
+/* It was asked to go off, and may do so late. */
+static void wait_a_while(struct migration *m)
+{
+	for (int64_t until = clock_ms() + m->patience.stale; clock_ms() < until;) {
+		if (is_off(m, NULL))
+			return;
+		usleep(LOOK_EVERY_MS * 1000);
+	}
+	migration_note(m, "%s: the guest runs; it was asked to shut down, and may do so yet", host_label(m->src));
+}
+
 /* What we shut down runs again when it has not moved: by evidence that it is off here, and nowhere else. */
 static void start_again(struct migration *m)
 {
 	struct err err auto_err = ERR_INIT;
 
+	wait_a_while(m);
 	migration_look(m);
 	if (m->src_look.state != GUEST_SHUTOFF || m->dst_look.state != GUEST_ABSENT) {
 		if (!guest_is_active(&m->src_look))

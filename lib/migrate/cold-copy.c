@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * prepare and perform for a guest that is shut off: each of its files that is to move has a part at the destination,
- * which is filled through the copy server of the call, several at the same time, and verified. Files get their names
- * only when all of them are there. So until then a vmmig that comes later goes on with what has come.
+ * perform for a guest that is shut off: its parts at the destination are filled through the copy server of the call,
+ * several at the same time, verified, and get their names.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -12,24 +11,13 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "copy/server.h"
-#include "migrate/migrate.h"
+#include "migrate/cold-private.h"
 
 enum {
 	POLL_MS = 200,
+	AWAIT_MS = 500,
 	SHOW_MS = 200,
 	RETRY_MS = 600000, /* a network that is away for so long: nobody waits for the guest, it is off */
-};
-
-struct cold_file {
-	const struct image_plan *p;
-	struct copy_file copy;
-	char *part;   /* or the path of the block device it is written to */
-	bool awaited; /* another vmmig, or another guest of this call, brings it: a base of both */
-	bool there;   /* nothing is to be done any more */
-	bool finished;
-	struct file_id id; /* of a finished one */
-	size_t made;       /* its place in m->made, plus one; 0: none */
-	uint64_t done, total;
 };
 
 /* All who copy for one guest. */
@@ -38,7 +26,7 @@ struct copying {
 	struct copy_server *server;
 	char *way;            /* transport ssh: the socket at the source that leads to the server */
 	pthread_mutex_t lock; /* what follows, and reports */
-	size_t next, running;
+	size_t running;
 	bool stop; /* one has failed */
 	struct err err;
 	int64_t begin_ms, shown_ms;
@@ -52,152 +40,6 @@ struct copier {
 	pthread_t thread;
 	bool threaded;
 };
-
-/* ---- prepare ---- */
-
-static bool is_listed(const struct migration *m, const char *dst_path)
-{
-	for (size_t i = 0; i < m->files_n; i++)
-		if (str_eq(m->files[i].p->dst_path, dst_path))
-			return true;
-	return false;
-}
-
-/* Lowest first: a file gets its name after its backing file. */
-static void list_files(struct migration *m)
-{
-	const struct images *im = &m->facts.images;
-
-	for (size_t i = im->n; i-- > 0;) {
-		const struct image_plan *p = &im->v[i];
-		bool device = p->image->source == DISK_BLOCK;
-		struct cold_file *f;
-
-		if ((p->fate != IMAGE_COPIED && p->fate != IMAGE_FETCHED) || is_listed(m, p->dst_path) ||
-		    (p->fate == IMAGE_FETCHED && (p->same == FACT_YES || device)))
-			continue;
-		f = ARRAY_ADD(m->files, m->files_n);
-		f->p = p;
-		f->part = device ? xstrdup(p->dst_path) : file_part_name(p->dst_path);
-		f->total = p->src.allocated;
-	}
-	/* the array has moved while it grew */
-	for (size_t i = 0; i < m->files_n; i++)
-		m->files[i].copy = (struct copy_file) { .path = m->files[i].p->image->path,
-							.src = &m->files[i].p->src,
-							.part = m->files[i].part,
-							.device = m->files[i].p->image->source == DISK_BLOCK,
-							.machine_id = m->facts.src.machine_id };
-}
-
-/* What only this guest writes is only ours. One lock for all of them. */
-static int lock_own(struct migration *m, struct err *err)
-{
-	auto_free const char **names = xcalloc(m->files_n + 1, sizeof(*names));
-	size_t n = 0;
-	int rc;
-
-	for (size_t i = 0; i < m->files_n; i++)
-		if (m->files[i].p->fate == IMAGE_COPIED)
-			names[n++] = m->files[i].part;
-	if (!n)
-		return 0;
-	rc = files_lock(m->dst, true, names, &m->copy_locks, err);
-	if (rc < 0)
-		return err_wrap(err, "%s", host_label(m->dst));
-	return rc ? err_set(err, E_BUSY, 0, "%s: another vmmig copies to %s", host_label(m->dst), names[0]) : 0;
-}
-
-static int open_part(struct migration *m, struct cold_file *f, struct err *err)
-{
-	if (!f->copy.device) {
-		if (!made_intend(m, f->p->fate == IMAGE_COPIED ? MADE_COPY : MADE_BACKING, f->p->dst_path, err))
-			return -1;
-		f->made = m->made_n;
-	}
-	if (copy_open(m->src, m->dst, &f->copy, err) < 0)
-		return -1;
-	if (f->copy.resumed)
-		migration_note(m, "%s: going on with what an earlier attempt has left", f->p->dst_path);
-	return 0;
-}
-
-/* 1: it is ours to bring; 0: others do. */
-static int lock_base(struct migration *m, struct cold_file *f, struct err *err)
-{
-	const char *names[] = { f->part, NULL };
-	struct exec_hold *lock = NULL;
-	int rc = files_lock(m->dst, true, names, &lock, err);
-
-	if (rc < 0)
-		return err_wrap(err, "%s", host_label(m->dst));
-	if (rc == 0)
-		*ARRAY_ADD(m->base_locks, m->base_locks_n) = lock;
-	return !rc;
-}
-
-/* Under its lock. */
-static int open_base(struct migration *m, struct cold_file *f, struct err *err)
-{
-	int rc = fetch_there_meanwhile(m, f->p, err);
-
-	f->there = rc > 0;
-	return rc ? (rc < 0 ? -1 : 0) : open_part(m, f, err);
-}
-
-static int prepare_one(struct migration *m, struct cold_file *f, struct err *err)
-{
-	int rc;
-
-	if (f->p->fate == IMAGE_COPIED)
-		return open_part(m, f, err);
-	if (fetch_by_service(m, f->p)) { /* which falls back to the source, unless the configuration forbids it */
-		rc = fetch_one(m, f->p, err);
-		f->there = rc == 0;
-		return rc;
-	}
-	rc = lock_base(m, f, err);
-	f->awaited = rc == 0;
-	return rc > 0 ? open_base(m, f, err) : rc;
-}
-
-int prepare_cold_run(struct migration *m, struct err *err)
-{
-	if (prepare_directories(m, err) < 0 || fetch_lock_use(m, err) < 0)
-		return -1;
-	list_files(m);
-	if (lock_own(m, err) < 0)
-		return -1;
-	for (size_t i = 0; i < m->files_n; i++) {
-		if (interrupt_pending())
-			return err_set(err, E_CANCELLED, 0, "interrupted while the disks were prepared");
-		if (prepare_one(m, &m->files[i], err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-void cold_files_release(struct migration *m)
-{
-	for (size_t i = 0; i < m->files_n; i++) {
-		copy_file_clear(&m->files[i].copy);
-		free(m->files[i].part);
-	}
-	free(m->files);
-	m->files = NULL;
-	m->files_n = 0;
-	host_hold_end(STEAL(m->copy_locks));
-	for (size_t i = 0; i < m->base_locks_n; i++)
-		host_hold_end(m->base_locks[i]);
-	free(m->base_locks);
-	m->base_locks = NULL;
-	m->base_locks_n = 0;
-}
-
-void prepare_cold_undo(struct migration *m)
-{
-	prepare_block_undo(m);
-}
 
 /* ---- progress ---- */
 
@@ -281,9 +123,9 @@ static int on_where(void *arg, struct copy_where *w, struct err *err)
 	return 0;
 }
 
-static void on_sent(void *arg)
+static void on_sent(void *arg, bool came)
 {
-	copy_server_sent(((struct copier *)arg)->c->server);
+	copy_server_sent(((struct copier *)arg)->c->server, came);
 }
 
 static int make_way(struct copying *c, struct err *err)
@@ -300,11 +142,7 @@ static int held_again(struct migration *m, bool new_dst, struct err *err)
 	int rc = migration_keep_lease(m, &why);
 
 	if (rc == 0 && new_dst) {
-		host_hold_end(STEAL(m->copy_locks));
-		host_hold_end(STEAL(m->use_locks));
-		rc = fetch_lock_use(m, &why);
-		if (rc == 0)
-			rc = lock_own(m, &why);
+		rc = cold_lock_again(m, &why);
 		m->copy_locks_lost = rc < 0;
 	}
 	if (rc < 0 && err_is(&why, E_BUSY))
@@ -349,44 +187,56 @@ static int on_mend(void *arg, struct err *err)
 
 /* ---- perform ---- */
 
-/* A base that others bring: there when they let go of it. */
+/* A base that others bring: there when they let go of it; else it is ours to bring. */
 static int await(struct copying *c, struct cold_file *f, struct err *err)
 {
-	for (;;) {
-		int rc;
+	int rc = 0;
 
-		if (is_stopped(c))
+	while (rc == 0) {
+		if (is_stopped(c) || interrupt_pause(AWAIT_MS))
 			return err_set(err, E_CANCELLED, 0, "interrupted while a backing file was waited for");
-		pthread_mutex_lock(&c->lock);
-		rc = lock_base(c->m, f, err);
-		if (rc > 0)
-			rc = open_base(c->m, f, err) < 0 ? -1 : 1;
-		pthread_mutex_unlock(&c->lock);
-		if (rc)
-			return rc < 0 ? -1 : 0;
-		usleep(500000);
+		rc = cold_base_lock(c->m, f, err);
 	}
+	if (rc < 0)
+		return -1;
+	rc = cold_base_look(c->m, f, err); /* reads a whole file: not under the lock */
+	pthread_mutex_lock(&c->lock);
+	f->there = rc > 0;
+	if (rc == 0)
+		rc = cold_part_open(c->m, f, err);
+	pthread_mutex_unlock(&c->lock);
+	return rc < 0 ? -1 : 0;
 }
 
-static int finish_part(struct migration *m, struct cold_file *f, struct err *err)
+static int finish_step(void *arg, struct err *err)
 {
-	const struct image_plan *below = image_below(&m->facts.images, f->p);
-	bool rebased = image_digest_kind(&m->facts.images, f->p) == DIGEST_QCOW2_REBASED;
-	auto_free char *backing = rebased ? image_backing_name(&m->facts.images, f->p) : NULL;
-	struct file_like like = file_like(&f->p->src);
+	struct copier *k = arg;
 
-	if (part_finish(m->dst, f->part, &like, backing, below && below->info ? below->info->format : "raw", true,
-			&f->id, err) < 0)
-		return err_wrap(err, "%s: %s", host_label(m->dst), f->p->dst_path);
-	f->finished = true;
-	return 0;
+	return cold_part_finish(k->c->m, k->f, err);
+}
+
+/* Those who wait for a base need not wait for the rest of this guest. */
+static int publish_base(struct copying *c, struct cold_file *f, struct err *err)
+{
+	int rc;
+
+	if (f->p->fate != IMAGE_FETCHED)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	rc = cold_publish(c->m, f, err);
+	pthread_mutex_unlock(&c->lock);
+	return rc;
 }
 
 static int copy_one(struct copier *k, struct err *err)
 {
-	const struct copy_link link = {
-		.where = on_where, .sent = on_sent, .mend = on_mend, .progress = on_progress, .note = on_note, .arg = k
-	};
+	const struct copy_link link = { .retry_ms = RETRY_MS,
+					.where = on_where,
+					.sent = on_sent,
+					.mend = on_mend,
+					.progress = on_progress,
+					.note = on_note,
+					.arg = k };
 	struct migration *m = k->c->m;
 	struct cold_file *f = k->f;
 
@@ -394,19 +244,35 @@ static int copy_one(struct copier *k, struct err *err)
 		return -1;
 	if (f->there)
 		return 0;
-	if (copy_send(m->src, m->dst, &f->copy, &link, err) < 0 || copy_verify(m->src, m->dst, &f->copy, err) < 0)
+	if (copy_send(m->src, m->dst, &f->copy, &link, err) < 0 ||
+	    copy_verify(m->src, m->dst, &f->copy, &link, err) < 0 || copy_insist(&link, finish_step, k, err) < 0)
 		return -1;
-	return f->copy.device ? 0 : finish_part(m, f, err);
+	return publish_base(k->c, f, err);
+}
+
+/* The next one that nobody is at; those that others bring come last, when all that we hold is on its way. */
+static struct cold_file *next_of(struct migration *m, bool awaited)
+{
+	for (size_t i = 0; i < m->files_n; i++) {
+		struct cold_file *f = &m->files[i];
+
+		if (!f->taken && !f->there && f->awaited == awaited)
+			return f;
+	}
+	return NULL;
 }
 
 static struct cold_file *take_next(struct copying *c)
 {
-	struct migration *m = c->m;
 	struct cold_file *f = NULL;
 
 	pthread_mutex_lock(&c->lock);
-	if (!c->stop && c->next < m->files_n)
-		f = &m->files[c->next++];
+	if (!c->stop) {
+		f = next_of(c->m, false);
+		f = f ? f : next_of(c->m, true);
+	}
+	if (f)
+		f->taken = true;
 	pthread_mutex_unlock(&c->lock);
 	return f;
 }
@@ -496,6 +362,25 @@ static struct strv part_names(const struct migration *m)
 	return names;
 }
 
+static bool was_retried(const struct migration *m)
+{
+	for (size_t i = 0; i < m->files_n; i++)
+		if (m->files[i].copy.retried)
+			return true;
+	return false;
+}
+
+/* A base may yet be wanted by another guest, when this one has not brought it. */
+static int leave_server(struct copying *c, bool at_once, struct err *err)
+{
+	struct strv own auto_strv = { 0 };
+
+	for (size_t i = 0; i < c->m->files_n; i++)
+		if (c->m->files[i].p->fate == IMAGE_COPIED)
+			strv_add(&own, c->m->files[i].part);
+	return copy_server_drop(c->server, &own, at_once, err);
+}
+
 static int copy_all(struct migration *m, const struct strv *parts, struct err *err)
 {
 	struct copying c = { .m = m, .lock = PTHREAD_MUTEX_INITIALIZER, .begin_ms = clock_ms() };
@@ -517,6 +402,9 @@ static int copy_all(struct migration *m, const struct strv *parts, struct err *e
 		err_move(err, &c.err);
 		rc = -1;
 	}
+	/* a sender that was given up must not write into what the guest runs on soon */
+	if (leave_server(&c, rc == 0 && was_retried(m), rc == 0 ? err : NULL) < 0)
+		rc = -1;
 	err_clear(&c.err);
 	return rc;
 }
@@ -524,12 +412,9 @@ static int copy_all(struct migration *m, const struct strv *parts, struct err *e
 /* All are there, and the same as the source's: now they get their names. */
 static int publish_all(struct migration *m, struct err *err)
 {
-	for (size_t i = 0; i < m->files_n; i++) {
-		struct cold_file *f = &m->files[i];
-
-		if (f->finished && made_publish(m, &m->made[f->made - 1], f->id, err) < 0)
+	for (size_t i = 0; i < m->files_n; i++)
+		if (cold_publish(m, &m->files[i], err) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -544,15 +429,4 @@ int perform_cold_run(struct migration *m, struct err *err)
 	if (interrupt_pending())
 		return err_set(err, E_CANCELLED, 0, "interrupted before the disks got their names");
 	return publish_all(m, err);
-}
-
-int cold_files_unchanged(struct migration *m, struct err *err)
-{
-	for (size_t i = 0; i < m->files_n; i++) {
-		const struct cold_file *f = &m->files[i];
-
-		if (f->p->fate == IMAGE_COPIED && copy_unchanged(m->src, f->p->image->path, &f->p->src, err) < 0)
-			return -1;
-	}
-	return 0;
 }

@@ -9,7 +9,17 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "migrate/migrate.h"
+#include "migrate/cold-private.h"
+
+enum { START_LIMIT_MS = 600000 /* a large saved image takes its time */, PROVE_TRIES = 3 };
+
+static int was_started(struct migration *m, struct err *err)
+{
+	err_set(err, E_GUEST_STARTED, 0, "%s: the guest is %s: it was started while it was copied", host_label(m->src),
+		guest_state_name(m->src_look.state));
+	return err_hint(err, "move it as it runs, or again with --shutdown: vmmig check block %s --from %s --to %s",
+			m->record.guest, host_name(m->src), host_name(m->dst));
+}
 
 /* It is off at the source, by libvirt's word and by its processes, and nothing of it is at the destination. */
 static int still_off(struct migration *m, struct err *err)
@@ -17,13 +27,8 @@ static int still_off(struct migration *m, struct err *err)
 	auto_free char *src = NULL, *dst = NULL;
 
 	migration_look(m);
-	if (guest_is_active(&m->src_look)) {
-		err_set(err, E_GUEST_STARTED, 0, "%s: the guest is %s: it was started while it was copied",
-			host_label(m->src), guest_state_name(m->src_look.state));
-		return err_hint(err,
-				"move it as it runs, or again with --shutdown: vmmig check block %s --from %s --to %s",
-				m->record.guest, host_name(m->src), host_name(m->dst));
-	}
+	if (guest_is_active(&m->src_look))
+		return was_started(m, err);
 	if (m->src_look.state == GUEST_SHUTOFF && m->src_look.qemu_pids == 0 && m->dst_look.state == GUEST_ABSENT &&
 	    m->dst_look.qemu_pids == 0)
 		return 0;
@@ -33,12 +38,31 @@ static int still_off(struct migration *m, struct err *err)
 		       src, host_label(m->dst), dst);
 }
 
+/* Its files, and its definition: a disk may have been added, or a snapshot made, while it was off. */
+static int source_unchanged(struct migration *m, struct err *err)
+{
+	auto_free char *xml = NULL;
+
+	if (cold_files_unchanged(m, err) < 0)
+		return -1;
+	xml = guest_xml(m->src, m->record.uuid, GUEST_XML_PERSISTENT, err);
+	if (!xml)
+		return -1;
+	if (str_eq(xml, m->src_xml))
+		return 0;
+	err_set(err, E_SOURCE_CHANGED, 0, "%s: the guest's definition has changed since its copy began",
+		host_label(m->src));
+	return err_hint(err, "move it once more: vmmig cold %s --from %s --to %s", m->record.guest, host_name(m->src),
+			host_name(m->dst));
+}
+
 static int define(struct migration *m, struct err *err)
 {
 	int rc;
 
-	if (migration_keep_lease(m, err) < 0 ||
-	    effect_begin(m, m->dst, "define", m->record.uuid, &m->define_effect, err) < 0)
+	/* whoever finishes it for us has to know whether it is to run */
+	if (migration_keep_lease(m, err) < 0 || effect_begin(m, m->dst, m->opt->start ? "define-start" : "define",
+							     m->record.uuid, &m->define_effect, err) < 0)
 		return -1;
 	m->performed = m->defined = true;
 	rc = guest_define(m->dst, m->move.dest_xml, err);
@@ -46,13 +70,11 @@ static int define(struct migration *m, struct err *err)
 	return rc;
 }
 
-static int add_snapshots(struct migration *m, struct err *err)
+int cold_add_snapshots(struct migration *m, struct err *err)
 {
 	struct strv xmls auto_strv = { 0 };
 	size_t current;
 
-	if (m->facts.src.snapshots == 0)
-		return 0;
 	if (guest_snapshots(m->src, m->record.uuid, &xmls, &current, err) < 0)
 		return -1;
 	for (size_t i = 0; i < xmls.n; i++)
@@ -66,57 +88,61 @@ static int set_autostart(struct host *h, const char *uuid, struct err *err)
 	return guest_set_autostart(h, uuid, true, err);
 }
 
-static bool is_there(const struct migration *m)
+int cold_set_autostart(struct migration *m, struct err *err)
 {
-	return m->dst_look.persistent &&
-	       (m->opt->start ? guest_is_active(&m->dst_look) : m->dst_look.state == GUEST_SHUTOFF);
+	return migration_act(m, m->dst, "autostart", set_autostart, err);
+}
+
+/* Until it is clear what became of it: it starts up as long as a saved image is read. */
+static void look_until_clear(struct migration *m)
+{
+	int64_t until = clock_ms() + START_LIMIT_MS;
+
+	do {
+		migration_look(m);
+		if (m->dst_look.state != GUEST_PAUSED || m->dst_look.why != GUEST_WHY_STARTING_UP)
+			return;
+		usleep((useconds_t)m->patience.look_every * 1000);
+	} while (clock_ms() < until);
 }
 
 static int start(struct migration *m, struct err *err)
 {
 	struct err why auto_err = ERR_INIT;
+	int rc;
 
-	if (migration_act(m, m->dst, "start", guest_start, &why) == 0)
-		return 0;
-	migration_look(m);
-	if (guest_is_active(&m->dst_look)) /* its answer got lost */
-		return 0;
-	err_set(err, E_START, 0, "%s: it does not start there: %s", host_label(m->dst), why.msg);
-	return err_hint(err, "see QEMU's log there: /var/log/libvirt/qemu/%s.log", m->record.guest);
+	guest_look(m->src, m->record.uuid, false, &m->src_look);
+	if (guest_is_active(&m->src_look)) /* in the last moment */
+		return was_started(m, err);
+	rc = migration_act(m, m->dst, "start", guest_start, &why);
+	if (rc < 0) {
+		look_until_clear(m);
+		if (!guest_is_active(&m->dst_look) || m->dst_look.state == GUEST_CRASHED) {
+			err_set(err, E_START, 0, "%s: it does not start there: %s", host_label(m->dst), why.msg);
+			return err_hint(err, "see QEMU's log there: /var/log/libvirt/qemu/%s.log", m->record.guest);
+		}
+	}
+	m->started = true; /* its answer may have got lost */
+	return 0;
 }
 
 /* From the definition on: everything here can be taken back, as long as the guest has not run there. */
 static int bring(struct migration *m, struct err *err)
 {
-	if (define(m, err) < 0 || add_snapshots(m, err) < 0)
-		return -1;
-	if (m->facts.look.autostart && migration_act(m, m->dst, "autostart", set_autostart, err) < 0)
+	if (define(m, err) < 0 || cold_add_snapshots(m, err) < 0)
 		return -1;
 	return m->opt->start ? start(m, err) : 0;
 }
 
-static bool is_proven(struct migration *m)
+static bool is_there(struct migration *m)
 {
-	migration_look(m);
-	return is_there(m) && m->src_look.state == GUEST_SHUTOFF && m->src_look.qemu_pids == 0;
-}
-
-/* What was defined goes again: it is off there, and at the source it is as before. */
-static void take_back(struct migration *m)
-{
-	struct err err auto_err = ERR_INIT;
-
-	migration_look(m);
-	if (m->dst_look.state == GUEST_SHUTOFF && m->dst_look.why != GUEST_WHY_MIGRATED &&
-	    m->src_look.state != GUEST_ABSENT && m->src_look.state != GUEST_UNKNOWN &&
-	    migration_act(m, m->dst, "undefine-destination", guest_undefine, &err) == 0)
-		migration_look(m);
-	if (err.id)
-		migration_note(m, "%s: its definition there was left: %s", host_label(m->dst), err.msg);
-	m->safe = m->dst_look.state == GUEST_ABSENT && m->dst_look.qemu_pids == 0 &&
-		  m->src_look.state != GUEST_ABSENT && m->src_look.state != GUEST_UNKNOWN;
-	if (m->safe)
-		effect_undone(m, m->define_effect);
+	if (!m->dst_look.persistent)
+		return false;
+	if (!m->opt->start)
+		return m->dst_look.state == GUEST_SHUTOFF;
+	if (m->dst_look.state == GUEST_SHUTOFF)
+		migration_note(m, "%s: it was started, and has gone off by itself", host_label(m->dst));
+	return m->dst_look.state == GUEST_SHUTOFF || guest_is_active(&m->dst_look);
 }
 
 static int not_proven(struct migration *m, struct err *err)
@@ -129,21 +155,57 @@ static int not_proven(struct migration *m, struct err *err)
 			m->record.id);
 }
 
+/* The last look before the source is touched: at both hosts, and once more at the source's files. */
+static int prove(struct migration *m, struct err *err)
+{
+	look_until_clear(m);
+	if (!is_there(m) || m->src_look.state != GUEST_SHUTOFF || m->src_look.qemu_pids != 0)
+		return not_proven(m, err);
+	for (int tries = 0;; tries++) {
+		struct err why auto_err = ERR_INIT;
+
+		if (source_unchanged(m, &why) == 0)
+			return 0;
+		/* one that broke gets another chance: the guest may run there already */
+		if (tries >= PROVE_TRIES || why.status != STATUS_UNREACHABLE) {
+			err_move(err, &why);
+			return -1;
+		}
+		m->lease_lost |= host_reopen(m->src, NULL) == 1;
+	}
+}
+
+/* What was defined goes again: it is off there, has not run there, and at the source it is as before. */
+static void take_back(struct migration *m)
+{
+	struct err err auto_err = ERR_INIT;
+
+	migration_look(m);
+	if (!m->started && m->dst_look.state == GUEST_SHUTOFF && m->dst_look.why != GUEST_WHY_MIGRATED &&
+	    m->src_look.state != GUEST_ABSENT && m->src_look.state != GUEST_UNKNOWN &&
+	    migration_act(m, m->dst, "undefine-destination", guest_undefine_saved, &err) == 0)
+		migration_look(m);
+	if (err.id)
+		migration_note(m, "%s: its definition there was left: %s", host_label(m->dst), err.msg);
+	m->safe = !m->started && m->dst_look.state == GUEST_ABSENT && m->dst_look.qemu_pids == 0 &&
+		  m->src_look.state != GUEST_ABSENT && m->src_look.state != GUEST_UNKNOWN;
+	if (m->safe)
+		effect_undone(m, m->define_effect);
+}
+
 int finish_cold_run(struct migration *m, struct err *err)
 {
 	struct err why auto_err = ERR_INIT;
 
-	interrupt_ack(); /* the looks must not be cut: they decide */
-	if (still_off(m, err) < 0 || cold_files_unchanged(m, err) < 0)
+	interrupt_ack();
+	interrupt_hold(true); /* to the end: what is looked at here decides */
+	if (still_off(m, err) < 0 || source_unchanged(m, err) < 0)
 		return -1;
 	if (disks_arrived(m, &why) < 0) /* it is not yet there, so that is no half-done move */
 		return err_set(err, E_COPY, 0, "%s", why.msg);
-	if (bring(m, &why) == 0) {
-		if (is_proven(m)) {
-			m->moved = true;
-			return 0;
-		}
-		not_proven(m, &why);
+	if (bring(m, &why) == 0 && prove(m, &why) == 0) {
+		m->moved = true;
+		return 0;
 	}
 	if (m->defined)
 		take_back(m);
@@ -151,15 +213,15 @@ int finish_cold_run(struct migration *m, struct err *err)
 	return -1;
 }
 
-/* Between the last look and this one somebody may have started the stale side. */
+/* Between two looks somebody may have started the stale side. */
 static int source_is_off(struct migration *m, struct err *err)
 {
 	guest_look(m->src, m->record.uuid, true, &m->src_look);
-	if (m->src_look.state == GUEST_ABSENT || (m->src_look.state == GUEST_SHUTOFF && m->src_look.qemu_pids == 0))
+	if (m->src_look.qemu_pids == 0 && (m->src_look.state == GUEST_ABSENT || m->src_look.state == GUEST_SHUTOFF))
 		return 0;
 	err_set(err, E_UNDECIDED, 0, "%s: the guest is %s there, though it has moved to %s", host_label(m->src),
 		guest_state_name(m->src_look.state), host_label(m->dst));
-	return err_hint(err, "two copies of its disks exist: see that only one runs, and which is the right one");
+	return err_hint(err, "two copies of it exist: see that only one runs, and which is the right one");
 }
 
 /* Which state of the source's files they are need not be known any more (cold-adopt.c). */
@@ -168,7 +230,7 @@ static void forget_state(struct migration *m)
 	struct err err auto_err = ERR_INIT;
 
 	for (size_t i = 0; i < m->made_n; i++)
-		if (made_is_part(m->made[i].kind) && part_done(m->dst, m->made[i].temp, &err) < 0)
+		if (m->made[i].kind == MADE_COPY && part_done(m->dst, m->made[i].temp, &err) < 0)
 			log_info("%s: %s", host_label(m->dst), err.msg);
 	cold_files_release(m);
 }
@@ -185,6 +247,11 @@ int confirm_cold_run(struct migration *m, struct err *err)
 			 m->record.guest);
 		return -1;
 	}
+	if (source_is_off(m, err) < 0)
+		return -1;
+	/* not before: a power cut must not start it on both hosts */
+	if (m->facts.look.autostart && cold_set_autostart(m, err) < 0)
+		return -1;
 	forget_state(m);
 	return 0;
 }

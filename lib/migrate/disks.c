@@ -108,7 +108,7 @@ static int not_done(struct migration *m, const struct image_plan *p, const char 
 
 static int put_away(struct migration *m, const struct image_plan *p, struct err *err)
 {
-	bool quarantine = m->opt->source_disks == SOURCE_QUARANTINE;
+	bool quarantine = m->opt->source_disks != SOURCE_DELETE;
 	auto_free char *name = quarantine ? str_printf("%s.vmmig-quarantine-%s", p->image->path, m->record.id) : NULL;
 	auto_free char *object = name ? str_printf("%s", name) : xstrdup(p->image->path);
 	auto_free char *id = file_id_text(p->src.id);
@@ -151,7 +151,9 @@ int disks_confirm(struct migration *m, struct err *err)
 
 		if (p->fate != IMAGE_COPIED)
 			continue;
-		if (m->opt->source_disks == SOURCE_KEEP || p->image->source != DISK_FILE)
+		/* a saved image would make the stale definition go on where the guest was */
+		if ((m->opt->source_disks == SOURCE_KEEP && !disk_is_saved_image(p->disk)) ||
+		    p->image->source != DISK_FILE)
 			say_kept(m, p);
 		else if (put_away(m, p, err) < 0)
 			rc = -1;

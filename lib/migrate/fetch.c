@@ -48,17 +48,6 @@ static int interrupted(struct err *err)
 	return err_set(err, E_CANCELLED, 0, "interrupted while a backing file was fetched");
 }
 
-/* A pause that a signal ends. */
-static int pause_ms(int ms, struct err *err)
-{
-	for (int64_t end = clock_ms() + ms; clock_ms() < end;) {
-		if (interrupt_pending())
-			return interrupted(err);
-		usleep(50000);
-	}
-	return 0;
-}
-
 /* ---- locks ---- */
 
 static int lock_fetch(struct fetch *f, struct err *err)
@@ -71,8 +60,8 @@ static int lock_fetch(struct fetch *f, struct err *err)
 		if (!told)
 			note(f, "another vmmig is fetching it; waiting");
 		told = true;
-		if (pause_ms(WAIT_MS, err) < 0)
-			return -1;
+		if (interrupt_pause(WAIT_MS))
+			return interrupted(err);
 	}
 	return rc < 0 ? err_wrap(err, "%s", host_label(f->m->dst)) : 0;
 }
@@ -89,8 +78,8 @@ int fetch_lock_use(struct migration *m, struct err *err)
 	if (!m->relied_on.n)
 		return 0;
 	while ((rc = files_lock(m->dst, false, (const char *const *)m->relied_on.v, &m->use_locks, err)) == 1)
-		if (pause_ms(WAIT_MS, err) < 0)
-			return -1;
+		if (interrupt_pause(WAIT_MS))
+			return interrupted(err);
 	return rc < 0 ? err_wrap(err, "%s", host_label(m->dst)) : 0;
 }
 
@@ -230,6 +219,8 @@ static int send_all(struct fetch *f, struct copy_file *c, struct err *err)
 	f->begin_ms = clock_ms();
 	if (rc == 0)
 		rc = copy_send(f->m->src, f->m->dst, c, &link, err);
+	if (rc == 0)
+		rc = copy_verify(f->m->src, f->m->dst, c, &link, err);
 	tunnel_backing_end(f->m);
 	receiver_end(&f->receiver);
 	return rc;
@@ -247,8 +238,6 @@ static int from_source(struct fetch *f, struct err *err)
 		note(f, "going on with what an earlier attempt has left");
 	if (rc == 0)
 		rc = send_all(f, &c, &why);
-	if (rc == 0)
-		rc = copy_verify(f->m->src, f->m->dst, &c, &why);
 	copy_file_clear(&c);
 	if (rc < 0 && (err_is(&why, E_COPY) || err_is(&why, E_SOURCE_CHANGED)))
 		return err_set(err, E_FETCH, 0, "%s", why.msg);

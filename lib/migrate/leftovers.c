@@ -91,7 +91,11 @@ static bool keep_copy(struct migration *m, const struct made *d)
 		return false;
 	if (!d->have_id)
 		return true;
-	return file_rename(m->dst, d->path, d->temp, d->id, &gone, NULL) == 0 && gone == FILE_REMOVED;
+	if (file_rename(m->dst, d->path, d->temp, d->id, &gone, NULL) < 0 || gone != FILE_REMOVED)
+		return false;
+	/* its old record must not take it away when it has its name again */
+	effect_result(m, d->effect, NULL, "left: gone on with by %s", m->record.id);
+	return true;
 }
 
 /* True: it stays, and is this migration's now. */
@@ -148,7 +152,8 @@ static bool may_have_lived_there(struct migration *m, const struct migration_rec
 		       str_eq(r->error_id, err_infos[E_CONVERGE].id) || str_eq(r->error_id, err_infos[E_CANCELLED].id));
 
 	for (size_t i = 0; i < n; i++)
-		if ((str_eq(v[i].kind, "migrate") || (str_eq(v[i].kind, "define") && !str_eq(v[i].result, "undone"))) &&
+		if ((str_eq(v[i].kind, "migrate") ||
+		     (str_starts(v[i].kind, "define") && !str_eq(v[i].result, "undone"))) &&
 		    !proven)
 			return !never_left(m, r);
 	return false;

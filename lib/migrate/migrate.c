@@ -169,6 +169,7 @@ static size_t forward(struct migration *m, const struct phase phases[], size_t n
 static void backward(struct migration *m, const struct phase phases[], size_t entered)
 {
 	interrupt_ack();
+	interrupt_hold(true); /* an undo that is cut half-way helps nobody */
 	while (entered-- > 0)
 		if (phases[entered].undo)
 			phases[entered].undo(m);
@@ -228,7 +229,7 @@ static void weigh_error(struct migration *m, struct err *err)
 	if (!m->performed || !err->id || m->safe || err->status == STATUS_UNDECIDED)
 		return;
 	err_move(&why, err);
-	err_set(err, m->moved ? E_INCOMPLETE : E_UNDECIDED, 0, "%s%s: %s", m->moved ? "it has moved, and runs at " : "",
+	err_set(err, m->moved ? E_INCOMPLETE : E_UNDECIDED, 0, "%s%s: %s", m->moved ? "it has moved, and is at " : "",
 		m->moved ? host_label(m->dst) : why.id, why.msg);
 	err_hint_text(err, why.hint ? why.hint : "look with: vmmig status; see vmmig-troubleshooting(7)");
 	err_clear(&why);
@@ -249,6 +250,7 @@ enum status migrate_walk(struct migration *m, const struct phase phases[], size_
 		backward(m, phases, entered); /* also after a dry run: begin's lease goes */
 	else
 		begin_undo(m);
+	interrupt_hold(false);
 	weigh_error(m, err);
 	status = err->id ? err->status : STATUS_OK;
 	close_record(m, err, status, clock_ms() - begin);
@@ -279,6 +281,7 @@ void migration_clear(struct migration *m)
 	guest_move_clear(&m->move);
 	strv_clear(&m->plan);
 	made_clear(m);
+	free(m->src_xml);
 	cold_files_release(m);
 	tunnel_close(m);
 	strv_clear(&m->relied_on);

@@ -89,7 +89,7 @@ struct copy_share {
 				    struct err *err);
 };
 
-struct cold_file; /* one on its way (cold-copy.c) */
+struct cold_file; /* one on its way (cold-private.h) */
 
 struct migration {
 	/* given */
@@ -131,12 +131,13 @@ struct migration {
 	int64_t downtime_effect;
 	/* cold */
 	bool shut_down; /* by us */
+	char *src_xml;  /* its definition, as it was in the beginning; may hold secrets: never shown */
+	bool started;   /* at the destination: from here on its disks there are its own */
 	struct cold_file *files;
 	size_t files_n;
-	struct exec_hold *copy_locks, **base_locks; /* on their parts */
-	size_t base_locks_n;
-	bool copy_locks_lost; /* their session broke */
-	bool defined;         /* at the destination, by us */
+	struct exec_hold *copy_locks; /* on the parts of those that only this guest writes */
+	bool copy_locks_lost;         /* their session broke */
+	bool defined;                 /* at the destination, by us */
 	int64_t define_effect;
 	/* perform */
 	bool performed;         /* libvirt was asked to */

@@ -74,7 +74,7 @@ static enum guest_state state_now(struct running *g)
 	enum guest_state state;
 
 	interrupt_ack(); /* else the question is cut off */
-	if (!*g->uuid || host_reopen(g->src, NULL) < 0)
+	if (!*g->uuid || !g->src || host_reopen(g->src, NULL) < 0)
 		return GUEST_UNKNOWN;
 	guest_look(g->src, g->uuid, false, &l);
 	state = l.state == GUEST_SHUTOFF && l.why == GUEST_WHY_MIGRATED ? GUEST_UNKNOWN : l.state;
@@ -109,9 +109,14 @@ static bool moved_and_stopped(const struct migration *m, const struct err *err)
 }
 
 /* A signal, or vmmig cancel, is for the guest; what the machine tells is only for this attempt. */
-static bool is_only_attempt(const struct running *g, const struct err *err)
+static bool is_only_attempt(struct running *g, const struct err *err)
 {
-	return g->asked && !interrupt_seen() && err->status != STATUS_UNDECIDED;
+	bool asked;
+
+	pthread_mutex_lock(&g->run->lock);
+	asked = g->asked;
+	pthread_mutex_unlock(&g->run->lock);
+	return asked && !interrupt_seen() && err->status != STATUS_UNDECIDED;
 }
 
 static enum status move_live(struct running *g, enum mode mode, bool *moved, struct err *err)
@@ -158,6 +163,24 @@ static enum status try_live(struct running *g, bool *moved, struct err *err)
 	return move_live(g, mode, moved, err);
 }
 
+/* The reason that counts for an attempt that was only in the way of another one. */
+static enum status changed_state(struct running *g, enum err_id id, const char *how, struct err *err)
+{
+	if (!err_is(err, id)) {
+		err_clear(err);
+		err_set(err, id, 0, "%s: %s", host_label(g->given->src), how);
+	}
+	return err->status;
+}
+
+static void end_attempt(struct running *g, enum event e, enum guest_state state, enum status status, struct err *err)
+{
+	keep_outcome(g, status, err);
+	if (e == EVENT_LIVE_ENDED || e == EVENT_COPY_ENDED)
+		tell_state(g, state);
+	run_tell(g->run, e, g->index);
+}
+
 void *run_live_main(void *arg)
 {
 	struct running *g = arg;
@@ -170,27 +193,21 @@ void *run_live_main(void *arg)
 	status = open_sessions(g, &err) < 0 ? err.status : try_live(g, &moved, &err);
 	if (moved) {
 		e = EVENT_MOVED;
-	} else if (status != STATUS_UNDECIDED && g->src) {
+	} else if (status != STATUS_UNDECIDED) {
 		state = state_now(g);
 		if (is_only_attempt(g, &err) || (state == GUEST_SHUTOFF && !interrupt_seen()))
 			e = EVENT_LIVE_ENDED;
 	}
-	if (e == EVENT_LIVE_ENDED && !err_is(&err, E_GUEST_STOPPED)) {
-		err_clear(&err);
-		err_set(&err, E_GUEST_STOPPED, 0, "the guest stopped while it was moved; it is off at %s",
-			host_label(g->src));
-		status = err.status;
-	}
-	keep_outcome(g, status, &err);
-	if (e == EVENT_LIVE_ENDED || e == EVENT_COPY_ENDED)
-		tell_state(g, state);
-	run_tell(g->run, e, g->index);
+	if (e == EVENT_LIVE_ENDED)
+		status = changed_state(g, E_GUEST_STOPPED, "the guest stopped while it was moved, and is off", &err);
+	end_attempt(g, e, state, status, &err);
 	return NULL;
 }
 
 /* ---- a guest that is off ---- */
 
-static int server_spec(struct running *g, const struct migration *m)
+/* The lock is held. */
+static void server_spec(struct running *g, const struct migration *m)
 {
 	struct run *r = g->run;
 	const char *to = m->facts.connection.port_address;
@@ -204,7 +221,23 @@ static int server_spec(struct running *g, const struct migration *m)
 						     .port_max = m->facts.dst.port_max,
 						     .streams = r->opt->streams,
 						     .bandwidth_mib = m->opt->bandwidth_mib };
-	return 0;
+}
+
+/* Up to a second. The server, once it is there. */
+static struct copy_server *wait_a_second(struct running *g)
+{
+	struct run *r = g->run;
+	struct copy_server *server;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec++;
+	pthread_mutex_lock(&r->lock);
+	if (!g->copy_may_begin && !interrupt_pending())
+		pthread_cond_timedwait(&r->changed, &r->lock, &ts);
+	server = g->copy_may_begin ? r->server : NULL;
+	pthread_mutex_unlock(&r->lock);
+	return server;
 }
 
 /* In the guest's thread: it is ready, and waits. */
@@ -216,25 +249,23 @@ static struct copy_server *wait_for_server(struct copy_share *s, struct migratio
 	struct copy_server *server = NULL;
 
 	pthread_mutex_lock(&r->lock);
+	strv_clear(&g->parts);
 	for (size_t i = 0; i < parts->n; i++)
-		strv_add(&r->parts, parts->v[i]);
+		strv_add(&g->parts, parts->v[i]);
 	server_spec(g, m);
 	pthread_mutex_unlock(&r->lock);
 	run_tell(r, EVENT_READY, g->index);
-	pthread_mutex_lock(&r->lock);
-	while (!g->copy_may_begin && !interrupt_pending()) {
-		struct timespec ts;
-
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_sec++;
-		pthread_cond_timedwait(&r->changed, &r->lock, &ts);
+	while (!server && !interrupt_pending()) {
+		server = wait_a_second(g);
+		if (!server && control_poll_cold(m)) { /* vmmig cancel */
+			m->stop_asked = E_CANCELLED;
+			break;
+		}
 	}
-	if (g->copy_may_begin && !interrupt_pending())
-		server = r->server;
-	pthread_mutex_unlock(&r->lock);
-	if (!server)
-		err_set(err, E_CANCELLED, 0, "interrupted before its copy began");
-	return server;
+	if (server && !interrupt_pending())
+		return server;
+	err_set(err, E_CANCELLED, 0, "interrupted before its copy began");
+	return NULL;
 }
 
 static bool has_started(const struct running *g, enum guest_state state, const struct err *err)
@@ -300,15 +331,9 @@ void *run_cold_main(void *arg)
 		e = EVENT_COPY_FAILED;
 		status = err.status;
 	}
-	if (e == EVENT_COPY_ENDED && !err_is(&err, E_GUEST_STARTED)) {
-		err_clear(&err);
-		err_set(&err, E_GUEST_STARTED, 0, "the guest was started while it was copied; it runs on at %s",
-			host_label(g->src));
-		status = err.status;
-	}
-	keep_outcome(g, status, &err);
-	if (e == EVENT_LIVE_ENDED || e == EVENT_COPY_ENDED)
-		tell_state(g, state);
-	run_tell(g->run, e, g->index);
+	if (e == EVENT_COPY_ENDED)
+		status = changed_state(g, E_GUEST_STARTED, "the guest was started while it was copied, and runs on",
+				       &err);
+	end_attempt(g, e, state, status, &err);
 	return NULL;
 }

@@ -34,6 +34,7 @@ struct running {
 	bool asked; /* the machine told it to end */
 	struct copy_share share;
 	bool copy_may_begin; /* the server is there */
+	struct strv parts;   /* what the server is to serve for it */
 	/* how it went, as last known; what is told in the end */
 	struct err err;
 	enum status status;
@@ -66,7 +67,6 @@ struct run {
 	struct host *server_host;
 	struct copy_server *server;
 	struct err server_err; /* why there is none */
-	struct strv parts;
 	struct copy_server_spec server_spec;
 	char *server_address;
 	pthread_t server_thread;

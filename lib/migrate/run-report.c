@@ -139,29 +139,31 @@ static void on_under_way(void *arg)
 
 void run_report_init(struct running *g)
 {
+	pthread_mutex_lock(&g->run->report.lock);
 	g->report = *g->run->report.real;
 	g->report.ops = &shared_ops;
 	g->report.guest = g->given->guest;
 	g->report.migration = NULL;
-	g->report.drawn = false;
+	g->report.drawn = g->run->report.drew == &g->report;
 	if (g->report.under_way) {
 		g->report.under_way = on_under_way;
 		g->report.under_way_arg = g;
 	}
+	pthread_mutex_unlock(&g->run->report.lock);
 }
 
 void run_note(struct running *g, const char *fmt, ...)
 {
 	auto_free char *text = NULL;
-	struct report r = g->report; /* its thread may be at work with its own */
 	struct shared_report *s = &g->run->report;
+	struct report r;
 	va_list ap;
 
 	va_start(ap, fmt);
 	text = str_vprintf(fmt, ap);
 	va_end(ap);
 	pthread_mutex_lock(&s->lock);
-	r.ops = s->real->ops;
+	r = *s->real; /* the guest's thread may be at work with its own */
 	r.guest = g->given->guest;
 	r.migration = g->migration;
 	r.drawn = s->drew != NULL;

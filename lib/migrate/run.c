@@ -61,6 +61,9 @@ static void look_at(struct running *g, bool *known, bool *running)
 	struct guest_look l auto_look = { 0 };
 
 	guest_look(g->given->src, g->uuid, false, &l);
+	/* this thread is the only one that uses these sessions by now */
+	if (l.state == GUEST_UNKNOWN && host_reopen(g->given->src, NULL) >= 0)
+		guest_look(g->given->src, g->uuid, false, &l);
 	*running = guest_is_active(&l);
 	*known = *running || (l.state == GUEST_SHUTOFF && l.why != GUEST_WHY_MIGRATED);
 	/* paused by its own migration: on its way, and neither started nor stopped */
@@ -118,8 +121,10 @@ static void *server_begin_main(void *arg)
 	struct copy_server_spec spec;
 
 	pthread_mutex_lock(&r->lock);
-	parts = r->parts;
-	r->parts = (struct strv) { 0 };
+	/* not of those that were ready, and have been started since: theirs are being taken away */
+	for (size_t i = 0; i < r->n; i++)
+		for (size_t k = 0; r->machine.v[i].stage == STAGE_READY && k < r->v[i].parts.n; k++)
+			strv_add(&parts, r->v[i].parts.v[k]);
 	spec = r->server_spec;
 	pthread_mutex_unlock(&r->lock);
 	if (!r->server_host) {
@@ -374,11 +379,11 @@ static enum status clear(struct run *r)
 		free(g->from_name);
 		free(g->mode_name);
 		free(g->migration);
+		strv_clear(&g->parts);
 	}
 	err_clear(&r->server_err);
 	host_free(r->server_host);
 	free(r->server_address);
-	strv_clear(&r->parts);
 	free(r->queue);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->lock);

@@ -1063,6 +1063,14 @@ static void tell_in_vain(const struct world *w, enum event e, size_t guest, cons
 	MUST(w, same_key(&after, k));
 }
 
+/* An end of what is not under way, also while the other kind is: that would be left behind. */
+static bool ends_nothing(const struct world_guest *g, enum event e)
+{
+	if (e == EVENT_MOVED || e == EVENT_LIVE_ENDED || e == EVENT_LIVE_FAILED)
+		return g->live == LIVE_NONE;
+	return g->copy == COPY_NONE;
+}
+
 /* What may be told late or twice. */
 static void tell_again(const struct world *w, const struct key *k)
 {
@@ -1078,8 +1086,9 @@ static void tell_again(const struct world *w, const struct key *k)
 		tell_in_vain(w, w->g[i].on ? EVENT_STARTED : EVENT_STOPPED, i, k);
 		if (w->g[i].copy != COPY_PREPARES)
 			tell_in_vain(w, EVENT_READY, i, k);
-		for (size_t e = 0; e < ARRAY_SIZE(late) && (w->g[i].end != END_NONE || idle(&w->g[i])); e++)
-			tell_in_vain(w, late[e], i, k);
+		for (size_t e = 0; e < ARRAY_SIZE(late); e++)
+			if (ends_nothing(&w->g[i], late[e]))
+				tell_in_vain(w, late[e], i, k);
 	}
 }
 

@@ -350,11 +350,11 @@ static int f_destroy(struct host *h, const char *uuid, struct err *err)
 	return leave(n, 0, err);
 }
 
-static int f_undefine(struct host *h, const char *uuid, struct err *err)
+static int f_undefine(struct host *h, const char *uuid, bool saved, struct err *err)
 {
 	int n;
 
-	(void)uuid;
+	(void)uuid, (void)saved;
 	if (enter("undefine", &n, err))
 		return -1;
 	if (!is_source(h))

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* For the files of cold: what of a guest that is off is on its way. */
+#ifndef MIGRATE_COLD_PRIVATE_H
+#define MIGRATE_COLD_PRIVATE_H
+
+#include "copy/copy.h"
+#include "migrate/migrate.h"
+
+struct cold_file {
+	const struct image_plan *p;
+	struct copy_file copy;
+	char *part;             /* or the path of the block device it is written to */
+	bool awaited;           /* another vmmig, or another guest of this call, brings it: a base of both */
+	bool there;             /* nothing is to be done any more */
+	bool taken;             /* somebody is at it */
+	struct exec_hold *lock; /* of a base, until it has its name: nobody else brings it */
+	bool finished;          /* it is complete, and waits for its name */
+	struct file_id id;      /* of a finished one */
+	int64_t device_effect;
+	size_t made; /* its place in m->made, plus one; 0: none */
+	uint64_t done, total;
+};
+
+/* Lists the files that are to come, and takes the locks on those that only this guest writes (cold-files.c). */
+int cold_files_begin(struct migration *m, struct err *err);
+/* The lock on a base, and whether it is there by now. 1: it is ours to bring; 0: others do. */
+int cold_base_lock(struct migration *m, struct cold_file *f, struct err *err);
+/* Under that lock: 1: it is there, and the same; 0: it is to be copied. Reads both of them where it is there. */
+int cold_base_look(struct migration *m, struct cold_file *f, struct err *err);
+/* Its part, which is journalled before it comes to be. */
+int cold_part_open(struct migration *m, struct cold_file *f, struct err *err);
+/* A file that has come and was verified gets owner, mode, and the name of its backing file. */
+int cold_part_finish(struct migration *m, struct cold_file *f, struct err *err);
+/* And its own name. A base gets it at once, and is let go of. */
+int cold_publish(struct migration *m, struct cold_file *f, struct err *err);
+/* After the session with the destination broke: the same locks again. -1 with E_BUSY: the old session holds one yet. */
+int cold_lock_again(struct migration *m, struct err *err);
+
+/* What finish and recovery do alike (cold-finish.c): the destination's libvirt is told of the source's snapshots. */
+int cold_add_snapshots(struct migration *m, struct err *err);
+int cold_set_autostart(struct migration *m, struct err *err);
+
+#endif
