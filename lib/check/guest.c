@@ -58,21 +58,21 @@ void check_guest_ioerror(const struct check_input *in, struct findings *f)
 		   in->domain->name, in->domain->name);
 }
 
-/* Only where the forecast is sure of an end; that it is not sure is its own words'. */
+/* Of a forecast that is not sure of an end only the time it takes at least. */
 void check_deadline(const struct check_input *in, struct findings *f)
 {
 	const struct forecast *fc = &in->forecast.forecast;
 	uint64_t timeout_ms = in->policy ? in->policy->timeout_ms : 0;
-	auto_free char *low = str_duration(fc->total_low_ms), *high = str_duration(fc->total_high_ms), *after = NULL;
+	auto_free char *low = str_duration(fc->total_low_ms), *high = str_duration(fc->total_high_ms);
+	auto_free char *after = str_duration(timeout_ms), *takes = NULL;
 
 	/* without knowing how much of its memory it uses, the low end is none */
-	if (!timeout_ms || !in->forecast.input.to_send || fc->converges != FORECAST_YES ||
+	if (!timeout_ms || !in->forecast.input.to_send || fc->converges == FORECAST_UNKNOWN ||
 	    timeout_ms >= fc->total_low_ms)
 		return;
-	after = str_duration(timeout_ms);
-	found(f, SIDE_NONE, "deadline",
-	      "it takes %s to %s by the forecast, and after %s comes what --on-timeout says: %s", low, high, after,
-	      converge_end_name(in->policy->on_timeout));
+	takes = fc->converges == FORECAST_YES ? str_printf("%s to %s", low, high) : str_printf("at least %s", low);
+	found(f, SIDE_NONE, "deadline", "it takes %s by the forecast, and after %s comes what --on-timeout says: %s",
+	      takes, after, converge_end_name(in->policy->on_timeout));
 }
 
 void check_job_running(const struct check_input *in, struct findings *f)

@@ -147,10 +147,12 @@ void forecast_make(const struct forecast_input *in, struct forecast *f)
 	f->needed_ms = converge_cap_for_ms(
 		rounded(low.ends ? high.downtime_ms : walk(in, AS_SEEN, (double)in->bps / 1000, limit).downtime_ms));
 	f->converges = low.ends && high.ends ? FORECAST_YES : low.ends ? FORECAST_UNCLEAR : FORECAST_NO;
+	/* without an end in sight, all is sent once at least */
+	f->total_low_ms = rounded((low.ends ? low.total_ms : first_pass(in, STAYS) / fast) + (double)in->disks / fast) +
+			  OVERHEAD_LOW_MS;
 	if (f->converges != FORECAST_YES)
 		return;
 	f->needed_ms = 0;
-	f->total_low_ms = rounded(low.total_ms + (double)in->disks / fast) + OVERHEAD_LOW_MS;
 	f->total_high_ms = rounded(high.total_ms + (double)in->disks / slow) + OVERHEAD_HIGH_MS;
 	/* the policy may wait for less, and spends up to 3 % on it */
 	f->total_high_ms += f->total_high_ms * 3 / 100;

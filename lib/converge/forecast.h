@@ -32,7 +32,8 @@ const char *forecast_converges_name(enum forecast_converges c); /* "unknown", "y
 
 struct forecast {
 	enum forecast_converges converges;
-	uint64_t total_low_ms, total_high_ms;       /* FORECAST_YES: of the phase perform */
+	uint64_t total_low_ms;                      /* of the phase perform, if anything is known: not less than that */
+	uint64_t total_high_ms;                     /* FORECAST_YES */
 	uint64_t downtime_low_ms, downtime_high_ms; /* FORECAST_YES */
 	uint64_t needed_ms;                         /* FORECAST_NO, FORECAST_UNCLEAR: the downtime it would take */
 };

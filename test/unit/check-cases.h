@@ -775,6 +775,8 @@ TWIST(t_deadline)
 }
 TWIST(t_deadline_later) { t_deadline(x); x->in.forecast.forecast.total_low_ms = 10000; }
 TWIST(t_deadline_unclear) { t_deadline(x); x->in.forecast.forecast.converges = FORECAST_UNCLEAR; }
+TWIST(t_deadline_no_end) { t_deadline(x); x->in.forecast.forecast.converges = FORECAST_NO; }
+TWIST(t_deadline_unknown) { t_deadline(x); x->in.forecast.forecast.converges = FORECAST_UNKNOWN; }
 
 TWIST(t_postcopy)
 {
@@ -1091,7 +1093,9 @@ static const struct one {
 	{ t_parallel_postcopy_new, NULL, F, SRC, "", "", "" },
 	{ t_deadline, "W-DEADLINE", W, NOBODY, "deadline", "it takes 10.0 s to 15.0 s", "after 10.0 s" },
 	{ t_deadline_later, NULL, F, SRC, "", "", "" },
-	{ t_deadline_unclear, NULL, F, SRC, "", "", "" },
+	{ t_deadline_unclear, "W-DEADLINE", W, NOBODY, "deadline", "it takes at least 10.0 s", "after 10.0 s" },
+	{ t_deadline_no_end, "W-DEADLINE", W, NOBODY, "deadline", "it takes at least 10.0 s", "after 10.0 s" },
+	{ t_deadline_unknown, NULL, F, SRC, "", "", "" },
 	{ t_postcopy, "E-POSTCOPY", F, DST, "post-copy", "cannot do it", "userfaultfd not available" },
 	{ t_postcopy_unknown, "E-POSTCOPY", U, DST, "post-copy", "cannot be told", "userfaultfd" },
 	{ t_postcopy_unwanted, NULL, F, SRC, "", "", "" },
