@@ -58,11 +58,14 @@ static int source_unchanged(struct migration *m, struct err *err)
 
 static int define(struct migration *m, struct err *err)
 {
-	int rc;
+	int rc = migration_keep_lease(m, err);
 
 	/* whoever finishes it for us has to know whether it is to run */
-	if (migration_keep_lease(m, err) < 0 || effect_begin(m, m->dst, m->opt->start ? "define-start" : "define",
-							     m->record.uuid, &m->define_effect, err) < 0)
+	if (rc == 0 && m->opt->start)
+		rc = effect_begin(m, m->dst, "define-start", m->record.uuid, &m->define_effect, err);
+	else if (rc == 0)
+		rc = effect_begin(m, m->dst, "define", m->record.uuid, &m->define_effect, err);
+	if (rc < 0)
 		return -1;
 	m->performed = m->defined = true;
 	rc = guest_define(m->dst, m->move.dest_xml, err);
