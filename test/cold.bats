@@ -86,6 +86,25 @@ as_before() {
 	assert_disk_ok g1
 }
 
+@test "two guests over the same two backing files, one stream: nobody waits for ever, each file comes once" {
+	local before file
+	make_base alpha "$IMAGES/_base/b0.qcow2" qcow2 24
+	on alpha qemu-img create -q -f qcow2 -b "$IMAGES/_base/b0.qcow2" -F qcow2 "$IMAGES/_base/b1.qcow2" 32M
+	on alpha qemu-io -c "write -q -P 0x55 0 16M" "$IMAGES/_base/b1.qcow2"
+	off g1 --base "$IMAGES/_base/b1.qcow2" --disk-size 32
+	off g2 --base "$IMAGES/_base/b1.qcow2" --disk-size 32
+	new_config 'migrate = { copy_streams = 1; };'
+	before=$(sent)
+	run_json cold g1 g2 --from alpha --to beta
+	assert_exit 0
+	[ $(($(sent) - before)) -lt $((52 << 20)) ]
+	for file in b0 b1; do [ "$(sum alpha "$IMAGES/_base/$file.qcow2")" = "$(sum beta "$IMAGES/_base/$file.qcow2")" ]; done
+	same "$IMAGES/g1.qcow2"
+	same "$IMAGES/g2.qcow2"
+	is_off beta g2
+	assert_nothing_left
+}
+
 @test "a running guest is refused; with --shutdown it goes off, with --start it runs there, and has lost nothing" {
 	make_guest g1 --storage local --disk-size 32
 	run_json cold g1 --from alpha --to beta --no-follow
@@ -397,7 +416,8 @@ stop_at() {
 }
 
 @test "killed once it is defined there: recover finishes it; not when the guest has run at the source since" {
-	off g1 --disk-size 32
+	off g1 --disk-size 32 --autostart
+	on_virsh alpha snapshot-create-as g1 one >/dev/null
 	off g2 --disk-size 32
 	for name in g1 g2; do
 		# it dies right behind the definition
@@ -417,6 +437,8 @@ stop_at() {
 	assert_exit 0
 	has_state beta g1 "shut off*"
 	has_state alpha g1 absent
+	[ "$(on_virsh beta snapshot-current g1 --name)" = one ]
+	[[ $(on_virsh beta dominfo g1) == *"Autostart:"*enable* ]]
 	run_json recover g2
 	assert_exit 4
 	json 'last | .error.id == "E-UNDECIDED"'
