@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "host/survey.h"
+
+#include <string.h>
+
+enum { PROCESSES_MAX = 4096, FILES_MAX = 4096, PATH_BYTES = 4096, KILL_TIMEOUT_MS = 30000 };
+
+/*
+ * The answer is lines of words:
+ *
+ *  Q PID START AGE STATE UUID         a QEMU
+ *  D DEV INO MTIME IDENTITY PATH      a file the last QEMU can write; IDENTITY "-": none
+ *  L UUID held|stale WHO              a lease
+ *  F SIZE AGE quarantine|part PATH    a file that was left
+ *  S N                                servers of copies
+ *  end
+ *
+ * A QEMU is known by its argument -uuid, as one whole word with a UUID behind it. Which files it can write is told by
+ * the flags of its descriptors: O_WRONLY or O_RDWR, and not O_APPEND, as logs have it. Who holds a lease is read from
+ * /proc/locks: asking flock(1) would take the lock for a moment. Left files are looked for where disks are that libvirt
+ * or a QEMU names, and in storage pools. 3 is the answer; what the first part prints are directories. A name with a
+ * newline in it makes lines that are none of these.
+ */
+static const char survey_script[] =
+	"LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/sbin:/sbin; exec 3>&1; f=0\n"
+	"tr -d '\\0' </proc/1/cmdline | grep -q . || { echo 'the processes of others are hidden' >&2; exit 3; }\n"
+	"now=$(date +%s); hz=$(getconf CLK_TCK); read -r up u </proc/uptime; up=${up%%.*}\n"
+	"identity() {\n"
+	"  id=-; fs=$(timeout 3 df --output=fstype,source -- \"$1\" 2>/dev/null | tail -n 1)\n"
+	"  t=${fs%% *} s=${fs##* }\n"
+	"  case $t in ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|tmpfs|overlay) ;; *) id=${t:-?}:${s#*:}:$2;; esac\n"
+	"}\n"
+	"disks() {\n"
+	"  find \"$1/fd\" -lname '/*' -printf '%f %l\\n' 2>/dev/null | while read -r n l; do\n"
+	"    case $l in /dev/kvm|/dev/net/*|/dev/vhost*|/dev/ptmx|/dev/null|/dev/pts/*|/memfd:*|/dev/vfio*|"
+	"/dev/urandom|/dev/shm/*|/run/*|/var/log/*|*' (deleted)') continue;; esac\n"
+	"    f=; while read -r k v; do [ \"$k\" != flags: ] || f=$v; done <\"$1/fdinfo/$n\" 2>/dev/null\n"
+	"    [ $((f & 3)) != 0 ] && [ $((f & 02000)) = 0 ] || continue\n"
+	"    set -- \"$1\" $(stat -L -c '%f %d %i %Y' -- \"$1/fd/$n\" 2>/dev/null)\n"
+	"    case $2 in\n"
+	"    8*) identity \"$l\" \"$4\"; echo \"D $3 $4 $5 $id $l\" >&3; echo \"${l%/*}\";;\n"
+	"    6*) w=$(timeout 3 lsblk -dno WWN -- \"$l\" 2>/dev/null)\n"
+	"      echo \"D $3 $4 0 ${w:+wwn:}${w:--} $l\" >&3;;\n"
+	"    esac\n"
+	"  done\n"
+	"}\n"
+	"dirs=$({\n"
+	"  for f in $(grep -lzFx -e -uuid /proc/[0-9]*/cmdline 2>/dev/null); do\n"
+	"    p=${f%/cmdline}; u=$(tr '\\0\\n' '\\n ' <\"$f\" 2>/dev/null | sed -n '/^-uuid$/{n;p;q;}')\n"
+	"    case $u in *[!0-9a-f-]*|'') continue;; esac; [ ${#u} = 36 ] || continue\n"
+	"    { read -r s <\"$p/stat\"; } 2>/dev/null || continue\n"
+	"    set -- ${s##*) }; echo \"Q ${p#/proc/} ${20} $((up - ${20} / hz)) $1 $u\" >&3\n"
+	"    disks \"$p\"\n"
+	"  done\n"
+	"  for f in /etc/libvirt/qemu/*.xml; do [ ! -e \"$f\" ] ||\n"
+	"    sed -n \"s/.*<source [^>]*file='\\([^']*\\)\\/[^'/]*'.*/\\1/p\" \"$f\" 2>/dev/null; done\n"
+	"  for f in /etc/libvirt/storage/*.xml; do [ ! -e \"$f\" ] ||\n"
+	"    sed -n 's/.*<path>\\(.*\\)<\\/path>.*/\\1/p' \"$f\" 2>/dev/null; done\n"
+	"  echo /var/lib/libvirt/images\n"
+	"} | sort -u)\n"
+	"n=0; for f in $(grep -lzxE -e '(.*/)?(qemu-storage-daemon|qemu-nbd)' /proc/[0-9]*/cmdline 2>/dev/null); do\n"
+	"  ! grep -qF vmmig- \"$f\" 2>/dev/null || n=$((n + 1)); done\n"
+	"echo \"S $n\"\n"
+	"for f in /run/vmmig-*.lease; do\n"
+	"  i=$(stat -c %i -- \"$f\" 2>/dev/null) || continue; u=${f#/run/vmmig-}; h=stale\n"
+	"  ! grep -q \":$i 0 \" /proc/locks || h=held\n"
+	"  { IFS= read -r w <\"$f\"; } 2>/dev/null || w=; echo \"L ${u%.lease} $h $w\"\n"
+	"done\n"
+	"IFS='\n'; set -f; for d in $dirs; do [ ! -d \"$d\" ] ||\n"
+	"  timeout 5 find \"$d\" -maxdepth 1 \\( -name '.*.vmmig-*' ! -name '*.state' -o -name '*.vmmig-quarantine-*' "
+	"\\) "
+	"-printf '%s %T@ %p\\n' 2>/dev/null\n"
+	"done | sort -u | while IFS=' ' read -r s t p; do\n"
+	"  k=part; case ${p##*/} in *.vmmig-quarantine-*) k=quarantine;; esac\n"
+	"  echo \"F $s $((now - ${t%%.*})) $k $p\"\n"
+	"done\n"
+	"echo end\n";
+
+static void disks_clear(struct qemu_process *p)
+{
+	for (size_t i = 0; i < p->disks_n; i++) {
+		free(p->disks[i].path);
+		free(p->disks[i].identity);
+	}
+	free(p->disks);
+}
+
+void survey_clear(struct survey *s)
+{
+	for (size_t i = 0; i < s->processes_n; i++)
+		disks_clear(&s->processes[i]);
+	for (size_t i = 0; i < s->leases_n; i++)
+		free(s->leases[i].who);
+	for (size_t i = 0; i < s->files_n; i++)
+		free(s->files[i].path);
+	free(s->processes);
+	free(s->leases);
+	free(s->files);
+	*s = (struct survey) { 0 };
+}
+
+/* The next word of *p, which it is cut from; NULL: there is none. */
+static char *word(char **p)
+{
+	char *w = *p, *end;
+
+	if (!w || !*w)
+		return NULL;
+	end = strchr(w, ' ');
+	*p = end ? end + 1 : w + strlen(w);
+	if (end)
+		*end = '\0';
+	return *w ? w : NULL;
+}
+
+static bool number(char **p, unsigned long long max, unsigned long long *v)
+{
+	char *w = word(p);
+
+	return w && str_to_uint(w, 0, max, v) == 0;
+}
+
+static bool uuid(char **p, char out[37])
+{
+	char *w = word(p);
+
+	if (!w || strlen(w) != 36 || strspn(w, "0123456789abcdef-") != 36)
+		return false;
+	strcpy(out, w);
+	return true;
+}
+
+static bool read_process(char *p, struct survey *s)
+{
+	struct qemu_process q = { 0 };
+	unsigned long long pid, start, age;
+	char *state;
+
+	if (s->processes_n >= PROCESSES_MAX || !number(&p, INT32_MAX, &pid) || !number(&p, UINT64_MAX, &start) ||
+	    !number(&p, INT64_MAX, &age) || !(state = word(&p)) || strlen(state) != 1 || !uuid(&p, q.uuid))
+		return false;
+	q.pid = (int)pid;
+	q.start = start;
+	q.age_s = age;
+	q.state = *state;
+	*ARRAY_ADD(s->processes, s->processes_n) = q;
+	return true;
+}
+
+static bool read_disk(char *p, struct survey *s)
+{
+	struct qemu_process *q = s->processes_n ? &s->processes[s->processes_n - 1] : NULL;
+	unsigned long long dev, ino, mtime;
+	char *identity;
+
+	if (!q || q->disks_n >= FILES_MAX || !number(&p, UINT64_MAX, &dev) || !number(&p, UINT64_MAX, &ino) ||
+	    !number(&p, INT64_MAX / 1000, &mtime) || !(identity = word(&p)) || *p != '/')
+		return false;
+	*ARRAY_ADD(q->disks, q->disks_n) = (struct open_disk) {
+		.path = str_sanitize(p, PATH_BYTES),
+		.id = { dev, ino },
+		.written_ms = (int64_t)mtime * 1000,
+		.identity = str_eq(identity, "-") ? NULL : str_sanitize(identity, PATH_BYTES),
+	};
+	return true;
+}
+
+static bool read_lease(char *p, struct survey *s)
+{
+	struct lease_fact l = { 0 };
+	char *held;
+
+	if (s->leases_n >= PROCESSES_MAX || !uuid(&p, l.uuid) || !(held = word(&p)))
+		return false;
+	l.held = str_eq(held, "held");
+	l.who = str_sanitize(p, 200);
+	*ARRAY_ADD(s->leases, s->leases_n) = l;
+	return true;
+}
+
+static bool read_file(char *p, struct survey *s)
+{
+	unsigned long long size;
+	char *age, *kind;
+
+	if (s->files_n >= FILES_MAX || !number(&p, UINT64_MAX, &size) || !(age = word(&p)) || !(kind = word(&p)) ||
+	    *p != '/')
+		return false;
+	*ARRAY_ADD(s->files, s->files_n) = (struct left_file) {
+		.path = str_sanitize(p, PATH_BYTES),
+		.size = size,
+		.age_s = strtoll(age, NULL, 10),
+		.quarantined = str_eq(kind, "quarantine"),
+	};
+	return true;
+}
+
+/* Lines that cannot be read are left out; without the last one the answer is not whole. */
+static bool read_line(char *line, struct survey *s)
+{
+	unsigned long long n;
+	char *p = line;
+	char *key = word(&p);
+
+	if (str_eq(key, "Q"))
+		read_process(p, s);
+	else if (str_eq(key, "D"))
+		read_disk(p, s);
+	else if (str_eq(key, "L"))
+		read_lease(p, s);
+	else if (str_eq(key, "F"))
+		read_file(p, s);
+	else if (str_eq(key, "S") && number(&p, 10000, &n))
+		s->servers = (unsigned)n;
+	return str_eq(key, "end");
+}
+
+int survey_parse(char *text, struct survey *s)
+{
+	bool ended = false;
+
+	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		ended = read_line(line, s);
+	return ended ? 0 : -1;
+}
+
+struct exec_job *survey_start(struct host *h)
+{
+	return host_script_start(h, survey_script, NULL, 0);
+}
+
+int survey_wait(struct host *h, struct exec_job *job, struct survey *s, struct err *err)
+{
+	struct exec_result r auto_exec = { 0 };
+	auto_free char *said = NULL;
+
+	if (host_exec_wait(job, &r, err) < 0)
+		return -1;
+	if (r.exit_status == 0 && r.out.p && survey_parse(r.out.p, s) == 0)
+		return 0;
+	survey_clear(s);
+	said = exec_last_words(&r);
+	return err_set(err, E_REMOTE, 0, "%s: what runs there cannot be told: %s", host_label(h),
+		       *said ? said : "the answer is not whole");
+}
+
+/* UUID PID START */
+static const char kill_script[] =
+	"is() { { read -r s <\"/proc/$2/stat\"; } 2>/dev/null || return 1; set -- \"$1\" \"$2\" \"$3\" ${s##*) }\n"
+	"  [ \"${23}\" = \"$3\" ] && [ \"$4\" != Z ] && grep -qzFx -e \"$1\" \"/proc/$2/cmdline\" &&\n"
+	"  grep -qzFx -e -uuid \"/proc/$2/cmdline\"; }\n"
+	"is \"$@\" || exit 4\n"
+	"kill -KILL \"$2\" || exit 3\n"
+	"i=0; while [ $i -lt 100 ]; do is \"$@\" || exit 0; i=$((i + 1)); sleep 0.1; done\n"
+	"echo 'it does not end: it waits for its storage, perhaps' >&2; exit 5\n";
+
+int survey_kill(struct host *h, const struct qemu_process *p, struct err *err)
+{
+	auto_free char *pid = str_printf("%d", p->pid), *start = str_printf("%llu", (unsigned long long)p->start);
+	const char *args[] = { p->uuid, pid, start, NULL };
+	struct exec_result r auto_exec = { 0 };
+	auto_free char *said = NULL;
+
+	if (host_exec_wait(host_script_start(h, kill_script, args, KILL_TIMEOUT_MS), &r, err) < 0)
+		return -1;
+	if (r.exit_status == 0 || r.exit_status == 4)
+		return r.exit_status ? 1 : 0;
+	said = exec_last_words(&r);
+	return err_set(err, E_REMOTE, 0, "%s: process %d cannot be killed: %s", host_label(h), p->pid, said);
+}
