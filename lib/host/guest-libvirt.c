@@ -209,6 +209,18 @@ static int domain_job(virDomainPtr dom, bool completed, struct job_stats *s, str
 	return 0;
 }
 
+/* Without asking QEMU: what libvirt knows of its last question. */
+static bool is_silent(virDomainPtr dom)
+{
+	enum { PATIENCE_MS = 10000 };
+	virDomainControlInfo c;
+
+	if (virDomainGetControlInfo(dom, &c, 0) < 0)
+		return false;
+	return c.state == VIR_DOMAIN_CONTROL_ERROR ||
+	       (c.state == VIR_DOMAIN_CONTROL_OCCUPIED && c.stateTime > PATIENCE_MS);
+}
+
 static int fill_look(virDomainPtr dom, struct guest_look *l, struct err *err)
 {
 	struct err ignored auto_err = ERR_INIT;
@@ -236,6 +248,7 @@ static int fill_look(virDomainPtr dom, struct guest_look *l, struct err *err)
 		l->job = GUEST_JOB_NONE;
 	else if (domain_job(dom, false, &job, &ignored) == 0)
 		l->job = job.job;
+	l->silent = guest_is_active(l) && is_silent(dom);
 	return 0;
 }
 

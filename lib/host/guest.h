@@ -53,6 +53,7 @@ struct guest_look {
 	char *uuid, *name; /* NULL when absent */
 	bool persistent, autostart;
 	bool saved;            /* it has a managed save image: it would go on from there when it is started */
+	bool silent;           /* QEMU's monitor does not answer libvirt, or has not for some seconds */
 	int qemu_pids;         /* processes with this UUID in their arguments; -1: not looked or not known */
 	char *unknown_because; /* state GUEST_UNKNOWN: the reason, for people */
 };
