@@ -78,6 +78,22 @@ int journal_result(struct journal *j, int64_t effect, const char *result, struct
 bool journal_digest_get(struct journal *j, const char *host, const char *key, char *hex, size_t size);
 void journal_digest_put(struct journal *j, const char *host, const char *key, const char *hex);
 
+/*
+ * How a guest was defined on a host when it was seen last there, without secrets: all that is left of it when that host
+ * dies (definition.c). get: the newest of that guest (name or UUID) and host: 0, or 1 if there is none; xml and uuid
+ * are the caller's.
+ */
+struct definition_record {
+	char *uuid, *host, *guest, *xml;
+	bool autostart;
+	int64_t at_ms;
+};
+void definition_record_clear(struct definition_record *d);
+/* All of them, or none. */
+int journal_definitions_put(struct journal *j, const struct definition_record *v, size_t n, struct err *err);
+int journal_definition_get(struct journal *j, const char *guest, const char *host, struct definition_record *out,
+			   struct err *err);
+
 int journal_event(struct journal *j, const char *migration, const char *text, struct err *err);
 
 struct effect_record {

@@ -62,12 +62,12 @@ void migration_record_clear(struct migration_record *r)
 int journal_list(struct journal *j, const char *guest, bool unfinished, unsigned limit, struct migration_record **out,
 		 size_t *n, struct err *err)
 {
-	static const char sql[] =
-		MIGRATION_COLUMNS " WHERE (?1 IS NULL OR guest = ?1 OR uuid = ?1)"
-				  " AND (NOT ?2 OR ((ended_ms = 0 OR exit_status = 4) AND NOT EXISTS ("
-				  "SELECT 1 FROM migration AS later WHERE later.uuid = migration.uuid"
-				  " AND later.started_ms > migration.started_ms AND later.exit_status = 0)))"
-				  " ORDER BY started_ms DESC, rowid DESC LIMIT ?3";
+	static const char sql[] = MIGRATION_COLUMNS
+		" WHERE (?1 IS NULL OR guest = ?1 OR uuid = ?1)"
+		" AND (NOT ?2 OR ((ended_ms = 0 OR exit_status = 4) AND mode IS NOT 'recover' AND NOT EXISTS ("
+		"SELECT 1 FROM migration AS later WHERE later.uuid = migration.uuid"
+		" AND later.started_ms > migration.started_ms AND later.exit_status = 0)))"
+		" ORDER BY started_ms DESC, rowid DESC LIMIT ?3";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	struct migration_record *v = NULL;
 	size_t count = 0;

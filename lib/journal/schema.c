@@ -41,6 +41,9 @@ static const char *const schema[] = {
 	"CREATE INDEX request_migration ON request (migration);",
 	"ALTER TABLE migration ADD COLUMN max_downtime_ms INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE migration ADD COLUMN autostart INTEGER NOT NULL DEFAULT 0;",
+	"CREATE TABLE definition ("
+	"  uuid TEXT NOT NULL, host TEXT NOT NULL, guest TEXT NOT NULL, xml TEXT NOT NULL,"
+	"  autostart INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (uuid, host)) STRICT;",
 };
 
 static int ask(struct journal *j, const char *sql, int64_t *value, struct err *err)
