@@ -174,6 +174,10 @@ const struct config_key config_keys[] = {
 		  " libvirt on this host offers." },
 	{ HOST_STRING(peer_uri), .example = "\"qemu+ssh://root@10.1.0.1/system\"", .problem = config_text_problem,
 	  .text = "libvirt URI by which the other hosts reach this one. Default: made of user, address and port." },
+	{ HOST_STRING(fence), .example = "\"/usr/local/sbin/fence alpha\"", .problem = config_text_problem,
+	  .text = "Command that vmmig recover --evacuate runs on this machine, by sh, to be sure that the host is off; "
+		  "it"
+		  " must not end with 0 before that. Default: none; the operator's word is asked for." },
 
 	{ UINT("migrate", max_downtime_ms, "ms", 1, 2000000), .def = "300",
 	  .text = "Longest pause of a guest at the switchover. The limit begins lower, and is never set higher. 300 is"

@@ -38,6 +38,7 @@ struct host_spec *host_spec_copy(const struct host_spec *from)
 	s->socket = xstrdup(from->socket);
 	s->migrate_address = xstrdup(from->migrate_address);
 	s->peer_uri = xstrdup(from->peer_uri);
+	s->fence = xstrdup(from->fence);
 	return s;
 }
 
@@ -54,6 +55,7 @@ void host_spec_free(struct host_spec *s)
 	free(s->socket);
 	free(s->migrate_address);
 	free(s->peer_uri);
+	free(s->fence);
 	free(s);
 }
 

@@ -38,6 +38,7 @@ struct host_spec {
 	char *uri;             /* libvirt URI on the host: "qemu:///system" */
 	char *socket;          /* libvirt's UNIX socket on the host */
 	char *migrate_address; /* where other hosts' QEMU send guests to */
+	char *fence;           /* command, run here, after which the host is surely off */
 	char *peer_uri;        /* libvirt URI other hosts reach this one by; NULL: qemu+ssh from user, address, port */
 	unsigned connect_timeout_s;
 	unsigned command_timeout_s;
