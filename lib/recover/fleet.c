@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recover/fleet.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "recover/verdict.h"
+
+static unsigned count_qemus(const struct survey *s, const char *uuid, const struct qemu_process **first)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s->processes_n; i++) {
+		if (!str_eq(s->processes[i].uuid, uuid))
+			continue;
+		if (!n++)
+			*first = &s->processes[i];
+	}
+	return n;
+}
+
+/* Only what there is a definition of can be started again elsewhere; one that fails is left out. */
+static void read_definitions(struct fleet_host *f)
+{
+	for (size_t i = 0; i < f->guests_n; i++) {
+		const struct guest_look *l = &f->guests[i];
+		char *xml = l->persistent ? guest_xml(f->host, l->uuid, GUEST_XML_DEFINED, NULL) : NULL;
+
+		if (!xml)
+			continue;
+		*ARRAY_ADD(f->definitions, f->definitions_n) = (struct definition_record) {
+			.uuid = xstrdup(l->uuid),
+			.host = xstrdup(f->name),
+			.guest = xstrdup(l->name),
+			.xml = xml,
+			.autostart = l->autostart,
+			.at_ms = clock_wall_ms(),
+		};
+	}
+}
+
+/* Both ways at the same time: the script works while libvirt is asked. */
+static void *look_at(void *arg)
+{
+	struct fleet_host *f = arg;
+	struct exec_job *job = survey_start(f->host);
+	const struct qemu_process *first;
+
+	guest_list(f->host, &f->guests, &f->guests_n, &f->why);
+	if (f->with_definitions)
+		read_definitions(f);
+	survey_wait(f->host, job, &f->survey, &f->survey_why);
+	for (size_t i = 0; i < f->guests_n && !f->survey_why.id; i++)
+		f->guests[i].qemu_pids = (int)count_qemus(&f->survey, f->guests[i].uuid, &first);
+	return NULL;
+}
+
+static void open_hosts(struct fleet *f)
+{
+	struct host **closed = xcalloc(f->n + 1, sizeof(*closed));
+	struct err *errs = xcalloc(f->n + 1, sizeof(*errs));
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (!host_libvirt(f->v[i].host))
+			closed[n++] = f->v[i].host;
+	hosts_open(closed, n, errs);
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t c = 0; c < n; c++)
+			if (closed[c] == f->v[i].host && errs[c].id) {
+				err_copy(&f->v[i].survey_why, &errs[c]);
+				err_move(&f->v[i].why, &errs[c]);
+			}
+	free(errs);
+	free(closed);
+}
+
+void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, bool definitions)
+{
+	pthread_t *threads = xcalloc(n + 1, sizeof(*threads));
+	bool *running = xcalloc(n + 1, sizeof(*running));
+
+	f->v = xcalloc(n + 1, sizeof(*f->v));
+	f->n = n;
+	for (size_t i = 0; i < n; i++)
+		f->v[i] = (struct fleet_host) { .host = hosts[i],
+						.name = host_name(hosts[i]),
+						.with_definitions = definitions };
+	open_hosts(f);
+	for (size_t i = 0; i < n; i++) {
+		if (f->v[i].why.id)
+			continue;
+		running[i] = interrupt_thread(&threads[i], NULL, look_at, &f->v[i]) == 0;
+		if (!running[i])
+			look_at(&f->v[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (running[i])
+			pthread_join(threads[i], NULL);
+	free(running);
+	free(threads);
+}
+
+void fleet_clear(struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		guest_list_free(f->v[i].guests, f->v[i].guests_n);
+		survey_clear(&f->v[i].survey);
+		for (size_t d = 0; d < f->v[i].definitions_n; d++)
+			definition_record_clear(&f->v[i].definitions[d]);
+		free(f->v[i].definitions);
+		err_clear(&f->v[i].why);
+		err_clear(&f->v[i].survey_why);
+	}
+	free(f->v);
+	*f = (struct fleet) { 0 };
+}
+
+static const struct guest_look *find_look(const struct fleet_host *h, const char *uuid)
+{
+	for (size_t i = 0; i < h->guests_n; i++)
+		if (str_eq(h->guests[i].uuid, uuid))
+			return &h->guests[i];
+	return NULL;
+}
+
+static const struct lease_fact *find_lease(const struct fleet_host *h, const char *uuid)
+{
+	for (size_t i = 0; i < h->survey.leases_n; i++)
+		if (str_eq(h->survey.leases[i].uuid, uuid))
+			return &h->survey.leases[i];
+	return NULL;
+}
+
+void fleet_probe(struct fleet *f, const char *uuid)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t n = 0; n < f->v[i].guests_n; n++) {
+			struct guest_look *l = &f->v[i].guests[n];
+			struct err err auto_err = ERR_INIT;
+			uint64_t ms;
+
+			if (str_eq(l->uuid, uuid) && guest_is_active(l) &&
+			    guest_get_max_downtime(f->v[i].host, uuid, &ms, &err) < 0 && err_is(&err, E_TIMEOUT))
+				l->silent = true;
+		}
+}
+
+struct presence *fleet_presence(const struct fleet *f, const char *uuid)
+{
+	struct presence *v = xcalloc(f->n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct fleet_host *h = &f->v[i];
+
+		v[i] = (struct presence) { .host = i,
+					   .answered = !h->why.id,
+					   .known = !h->why.id && !h->survey_why.id,
+					   .look = find_look(h, uuid),
+					   .lease = find_lease(h, uuid) };
+		v[i].qemus = count_qemus(&h->survey, uuid, &v[i].qemu);
+	}
+	return v;
+}
+
+int fleet_find(const struct fleet *f, const char *guest, char **uuid, struct err *err)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t n = 0; n < f->v[i].guests_n; n++) {
+			const struct guest_look *l = &f->v[i].guests[n];
+
+			if (!str_eq(l->name, guest) && !str_eq(l->uuid, guest))
+				continue;
+			if (found && !str_eq(found, l->uuid)) {
+				err_set(err, E_GUEST_AMBIGUOUS, 0, "two guests have this name: %s and %s", found,
+					l->uuid);
+				return err_hint_text(err, "give the UUID of the one that is meant");
+			}
+			found = l->uuid;
+		}
+	*uuid = found ? xstrdup(found) : NULL;
+	return found ? 0 : 1;
+}
+
+const char *fleet_guest_name(const struct fleet *f, const char *uuid)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct guest_look *l = find_look(&f->v[i], uuid);
+
+		if (l)
+			return l->name;
+	}
+	return uuid;
+}
+
+static void add_once(struct strv *out, const char *uuid)
+{
+	if (!strv_has(out, uuid))
+		strv_add(out, uuid);
+}
+
+void fleet_uuids(const struct fleet *f, struct strv *out)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct fleet_host *h = &f->v[i];
+
+		for (size_t n = 0; n < h->guests_n; n++)
+			add_once(out, h->guests[n].uuid);
+		for (size_t n = 0; n < h->survey.processes_n; n++)
+			add_once(out, h->survey.processes[n].uuid);
+	}
+}
+
+/* The disk that was written last. */
+static char *writes(const struct qemu_process *q)
+{
+	const struct open_disk *last = NULL;
+	auto_free char *ago = NULL;
+	int64_t ms;
+
+	for (size_t i = 0; i < q->disks_n; i++)
+		if (!last || q->disks[i].written_ms > last->written_ms)
+			last = &q->disks[i];
+	if (!last)
+		return xstrdup("");
+	if (!last->written_ms)
+		return str_printf(", has %s open", last->path);
+	ms = clock_wall_ms() - last->written_ms;
+	ago = str_duration(ms > 0 ? (uint64_t)ms : 0);
+	return str_printf(", wrote %s %s ago", last->path, ago);
+}
+
+static char *qemu_text(const struct presence *p)
+{
+	auto_free char *age = NULL, *disk = NULL;
+
+	if (!p->qemu)
+		return xstrdup("");
+	age = str_duration(p->qemu->age_s * 1000);
+	disk = writes(p->qemu);
+	return str_printf(", QEMU %d for %s%s%s%s", p->qemu->pid, age,
+			  p->qemu->state == 'T'   ? ", stopped by a signal"
+			  : p->qemu->state == 'D' ? ", waiting for its storage"
+						  : "",
+			  p->qemus > 1 ? ", AND ANOTHER QEMU" : "", disk);
+}
+
+char *presence_text(const struct fleet *f, const struct presence *p)
+{
+	auto_free char *look = NULL, *qemu = qemu_text(p);
+
+	if (!p->answered)
+		return str_printf("unknown (%s)", f->v[p->host].why.msg);
+	look = p->look ? look_text(p->look) : xstrdup("not known to libvirt");
+	return str_printf("%s%s%s%s%s%s%s", look, p->look && p->look->silent ? ", its monitor does not answer" : "",
+			  p->look ? p->look->persistent ? ", defined" : ", transient" : "",
+			  p->look && p->look->autostart ? ", autostart" : "", qemu,
+			  p->known ? "" : ", processes unknown",
+			  p->lease ? p->lease->held ? ", leased" : ", with a stale lease" : "");
+}

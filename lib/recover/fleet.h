@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What all hosts show at one time: libvirt's guests, and what runs and lies around there whatever libvirt says. Only
+ * looks. A host that does not answer is unknown, never empty.
+ */
+#ifndef RECOVER_FLEET_H
+#define RECOVER_FLEET_H
+
+#include "host/guest.h"
+#include "host/survey.h"
+#include "journal/journal.h"
+
+struct fleet_host {
+	struct host *host; /* borrowed */
+	const char *name;
+	struct guest_look *guests; /* qemu_pids: as the survey has it */
+	size_t guests_n;
+	struct survey survey;
+	struct definition_record *definitions; /* of its persistent guests, if they were asked for */
+	size_t definitions_n;
+	bool with_definitions;
+	struct err why;        /* libvirt could not be asked: guests are unknown */
+	struct err survey_why; /* processes and files are unknown */
+};
+
+struct fleet {
+	struct fleet_host *v;
+	size_t n;
+};
+
+/*
+ * Opens the hosts that are not open, and asks all at the same time. The hosts stay the caller's. definitions: also how
+ * guests are defined, without secrets, for the journal.
+ */
+void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, bool definitions);
+void fleet_clear(struct fleet *f);
+
+/*
+ * Asks the QEMU of that guest, wherever it is active: one that does not answer in time has look->silent. Looking alone
+ * does not find that out before somebody has asked it something.
+ */
+void fleet_probe(struct fleet *f, const char *uuid);
+
+/* One guest on one host. */
+struct presence {
+	size_t host;                     /* index into the fleet */
+	const struct guest_look *look;   /* NULL: libvirt does not know it there */
+	const struct qemu_process *qemu; /* NULL: none */
+	unsigned qemus;
+	bool known;                     /* libvirt and the survey have answered */
+	bool answered;                  /* libvirt has */
+	const struct lease_fact *lease; /* NULL: none */
+};
+/* n entries, one for each host; the caller frees the array. */
+struct presence *fleet_presence(const struct fleet *f, const char *uuid);
+
+/* The UUID of a guest by its name or UUID; 0: *uuid is the caller's; 1: nobody knows it; -1: two have this name. */
+int fleet_find(const struct fleet *f, const char *guest, char **uuid, struct err *err);
+/* How it is called, where it is known; its UUID otherwise. */
+const char *fleet_guest_name(const struct fleet *f, const char *uuid);
+/* Every UUID that any host shows, once; caller clears. */
+void fleet_uuids(const struct fleet *f, struct strv *out);
+
+/* One presence in words: "running, job none, QEMU 1234 for 5 min, writes /x.qcow2 (2 s ago)"; caller frees. */
+char *presence_text(const struct fleet *f, const struct presence *p);
+
+#endif
