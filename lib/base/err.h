@@ -75,6 +75,9 @@ enum status status_worst(enum status a, enum status b);
 	X(E_TOO_LATE, "E-TOO-LATE", STATUS_FAILED, "the migration does not take what is asked for any more")        \
 	X(E_CANCELLED, "E-CANCELLED", STATUS_CANCELLED, "cancelled; the guest is as before")                        \
 	X(E_UNDECIDED, "E-UNDECIDED", STATUS_UNDECIDED, "it cannot be proven where the guest runs")                 \
+	X(E_SPLIT_BRAIN, "E-SPLIT-BRAIN", STATUS_UNDECIDED, "the guest is active on several hosts")                 \
+	X(E_NOT_PROVEN, "E-NOT-PROVEN", STATUS_REFUSED, "what the hosts show does not allow what is asked for")     \
+	X(E_FENCE, "E-FENCE", STATUS_FAILED, "the dead host is not proven to be off")                               \
 	X(E_INCOMPLETE, "E-INCOMPLETE", STATUS_UNDECIDED, "the guest has moved, but not all that follows was done") \
 	X(E_OUTPUT, "E-OUTPUT", STATUS_FAILED, "standard output cannot be written")                                 \
 	X(E_INTERNAL, "E-INTERNAL", STATUS_FAILED, "a fault of vmmig itself")

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "recover/act-private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { SETTLE_MS = 15000, LOOK_US = 300000 };
+
+struct host *recovery_host(const struct recovery *r, size_t i)
+{
+	return r->fleet->v[i].host;
+}
+
+int recovery_refuse(const struct recovery *r, struct err *err, const char *why)
+{
+	(void)r;
+	return err_set(err, E_NOT_PROVEN, 0, "%s; nothing was done", why);
+}
+
+bool recovery_told(struct recovery *r, const char *fmt, ...)
+{
+	auto_free char *what = NULL, *line = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	what = str_vprintf(fmt, ap);
+	va_end(ap);
+	line = str_printf("action: %s%s", what, r->dry_run ? " (dry run: not done)" : "");
+	r->report->ops->note(r->report, line);
+	return r->dry_run;
+}
+
+static void release(struct recovering *a)
+{
+	host_hold_end(STEAL(a->other_lease));
+	host_hold_end(STEAL(a->m.lease));
+}
+
+/* The lease on the guest, on both its hosts: on one of them every other vmmig that would move it asks for it. */
+static int lease_both(struct recovering *a, struct err *err)
+{
+	auto_free char *who = migration_lease_text(&a->m);
+
+	if (guest_lease(a->m.src, a->m.record.uuid, who, &a->m.lease, err) < 0)
+		return -1;
+	if (a->m.dst == a->m.src)
+		return 0;
+	return guest_lease(a->m.dst, a->m.record.uuid, who, &a->other_lease, err);
+}
+
+int recovering_begin(struct recovery *r, struct recovering *a, const char *what, size_t keep, size_t other,
+		     struct err *err)
+{
+	*a = (struct recovering) { .r = r };
+	a->m = (struct migration) {
+		.guest = r->guest,
+		.src = recovery_host(r, keep),
+		.dst = recovery_host(r, other),
+		.journal = r->journal,
+		.report = r->report,
+		.opt = r->opt,
+	};
+	a->m.record = (struct migration_record) {
+		.guest = xstrdup(r->guest),
+		.uuid = xstrdup(r->uuid),
+		.mode = xstrdup("recover"),
+		.from = xstrdup(host_name(a->m.dst)),
+		.to = xstrdup(host_name(a->m.src)),
+		.phase = xstrdup(what),
+	};
+	migration_patience(&a->m);
+	if (lease_both(a, err) < 0 || journal_begin(r->journal, &a->m.record, err) < 0) {
+		release(a);
+		migration_clear(&a->m);
+		return -1;
+	}
+	r->report->migration = a->m.record.id;
+	migration_note(&a->m, "%s: %s", finding_infos[r->found.kind].name, r->found.rule);
+	migration_look(&a->m);
+	return 0;
+}
+
+int recovering_end(struct recovering *a, int rc, const struct err *err)
+{
+	struct migration_record *m = &a->m.record;
+
+	m->status = rc < 0 ? MIG_FAILED : MIG_COMPLETED;
+	m->exit_status = rc < 0 ? STATUS_FAILED : STATUS_OK;
+	m->error_id = rc < 0 ? xstrdup(err->id) : NULL;
+	m->error_message = rc < 0 ? xstrdup(err->msg) : NULL;
+	m->ended_ms = clock_wall_ms();
+	m->total_ms = (uint64_t)(m->ended_ms - m->started_ms);
+	migration_journal(&a->m);
+	a->r->report->migration = NULL;
+	release(a);
+	migration_clear(&a->m);
+	return rc;
+}
+
+/* Looks until it is so; what hosts do by themselves takes a moment. */
+bool recovering_becomes(struct recovering *a, bool (*is)(const struct recovering *a))
+{
+	int64_t until = clock_ms() + SETTLE_MS;
+
+	for (;;) {
+		migration_look(&a->m);
+		if (is(a))
+			return true;
+		if (clock_ms() >= until)
+			return false;
+		usleep(LOOK_US);
+	}
+}
+
+int recovering_failed(struct recovering *a, struct err *err, const char *what)
+{
+	auto_free char *src = look_text(&a->m.src_look), *dst = look_text(&a->m.dst_look);
+
+	if (a->m.src == a->m.dst)
+		return err_set(err, E_UNDECIDED, 0, "%s; %s: %s", what, host_label(a->m.src), src);
+	return err_set(err, E_UNDECIDED, 0, "%s; %s: %s; %s: %s", what, host_label(a->m.src), src, host_label(a->m.dst),
+		       dst);
+}
+
+bool recovering_kept_runs(const struct recovering *a)
+{
+	return guest_is_running(&a->m.src_look) && a->m.src_look.qemu_pids == 1 && a->m.src_look.job == GUEST_JOB_NONE;
+}
+
+bool recovering_other_gone(const struct recovering *a)
+{
+	return !guest_is_active(&a->m.dst_look) && a->m.dst_look.state != GUEST_UNKNOWN && a->m.dst_look.qemu_pids == 0;
+}
+
+/* ---- what is safe ---- */
+
+static bool is_half(const struct guest_look *l)
+{
+	return l->state == GUEST_PAUSED && (l->why == GUEST_WHY_MIGRATION || l->why == GUEST_WHY_STARTING_UP);
+}
+
+static int stop_half(struct recovering *a, struct err *err)
+{
+	if (!recovering_kept_runs(a) || !is_half(&a->m.dst_look))
+		return recovery_refuse(a->r, err, "it is not as it was a moment ago");
+	if (migration_act(&a->m, a->m.dst, "stop-half", guest_destroy, err) < 0)
+		return -1;
+	if (!recovering_becomes(a, recovering_other_gone) || !recovering_kept_runs(a))
+		return recovering_failed(a, err, "the half that is left over did not go");
+	/* a source's own definition, which the migration would have removed */
+	if (a->m.src_look.persistent && a->m.dst_look.state == GUEST_SHUTOFF && a->m.dst_look.persistent)
+		return migration_act(&a->m, a->m.dst, "undefine", guest_undefine, err);
+	return 0;
+}
+
+static int resume_it(struct recovering *a, struct err *err)
+{
+	if (!is_half(&a->m.src_look) || a->m.src_look.job != GUEST_JOB_NONE)
+		return recovery_refuse(a->r, err, "it is not as it was a moment ago");
+	if (migration_act(&a->m, a->m.src, "resume", guest_resume, err) < 0)
+		return -1;
+	return recovering_becomes(a, recovering_kept_runs) ? 0 : recovering_failed(a, err, "it does not go on");
+}
+
+int recovery_run(struct recovery *r, const char *what, size_t keep, size_t other,
+		 int (*fn)(struct recovering *a, struct err *err), struct err *err)
+{
+	struct recovering a;
+
+	if (recovering_begin(r, &a, what, keep, other, err) < 0)
+		return -1;
+	return recovering_end(&a, fn(&a, err), err);
+}
+
+int recover_mend(struct recovery *r, struct err *err)
+{
+	size_t keep = r->found.keep, other = r->found.other;
+
+	if (r->found.kind == FOUND_FINISH) {
+		if (recovery_told(r, "stop the half at %s; the guest runs at %s", r->fleet->v[other].name,
+				  r->fleet->v[keep].name))
+			return 0;
+		return recovery_run(r, "stop-half", keep, other, stop_half, err);
+	}
+	if (r->found.kind != FOUND_ROLL_BACK)
+		return recovery_refuse(r, err, "nothing here is safe to be done without a person's word");
+	if (recovery_told(r, "resume it at %s", r->fleet->v[keep].name))
+		return 0;
+	return recovery_run(r, "resume", keep, keep, resume_it, err);
+}
+
+/* ---- a person has said so ---- */
+
+static bool no_job(const struct recovering *a)
+{
+	return a->m.src_look.job == GUEST_JOB_NONE;
+}
+
+static int end_job(struct recovering *a, struct err *err)
+{
+	if (a->m.src_look.job != GUEST_JOB_MIGRATION_OUT)
+		return recovery_refuse(a->r, err, "no migration job runs on it any more");
+	if (migration_act(&a->m, a->m.src, "abort-job", guest_abort_job, err) < 0)
+		return -1;
+	if (!recovering_becomes(a, no_job))
+		return recovering_failed(a, err, "its job does not end");
+	return is_half(&a->m.src_look) ? resume_it(a, err) : 0;
+}
+
+int recover_reset(struct recovery *r, struct err *err)
+{
+	size_t keep = r->found.keep;
+
+	if (r->found.kind == FOUND_FINISH || r->found.kind == FOUND_ROLL_BACK)
+		return recover_mend(r, err);
+	if (r->found.kind != FOUND_STUCK) {
+		r->report->ops->note(r->report, "no job is stuck, and it is not paused by a migration");
+		return r->found.kind == FOUND_HEALTHY || r->found.kind == FOUND_OFF
+			       ? 0
+			       : recovery_refuse(r, err, r->found.rule);
+	}
+	if (recovery_told(r, "end the migration job at %s", r->fleet->v[keep].name))
+		return 0;
+	return recovery_run(r, "reset-state", keep, keep, end_job, err);
+}
+
+/* Is it active anywhere but at `host`, or may it be? */
+const char *recovery_elsewhere(const struct recovery *r, size_t host)
+{
+	for (size_t i = 0; i < r->fleet->n; i++) {
+		const struct presence *p = &r->presences[i];
+
+		if (i == host)
+			continue;
+		if (!p->known)
+			return "a host has not answered, and it may run there";
+		if (p->qemu || (p->look && guest_is_active(p->look)))
+			return "it is active on another host, too";
+	}
+	return NULL;
+}
+
+static bool source_off(const struct recovering *a)
+{
+	return a->m.src_look.state == GUEST_SHUTOFF && a->m.src_look.qemu_pids == 0;
+}
+
+static int start_anew(struct recovering *a, struct err *err)
+{
+	if (!recovering_becomes(a, source_off))
+		return recovering_failed(a, err, "it does not go off");
+	if (migration_act(&a->m, a->m.src, "start", guest_start, err) < 0)
+		return -1;
+	return recovering_becomes(a, recovering_kept_runs) ? 0 : recovering_failed(a, err, "it does not start");
+}
+
+static int reboot(struct recovering *a, struct err *err)
+{
+	if (!a->m.src_look.persistent)
+		return recovery_refuse(a->r, err, "it is transient there: there is no definition to start it from");
+	if (guest_is_active(&a->m.src_look) && migration_act(&a->m, a->m.src, "destroy", guest_destroy, err) < 0)
+		return err_hint(err, "if neither libvirt nor QEMU answers: vmmig recover %s --kill %s --hard-reboot",
+				a->m.guest, host_name(a->m.src));
+	return start_anew(a, err);
+}
+
+int recover_reboot(struct recovery *r, struct err *err)
+{
+	size_t at = r->found.keep;
+	const char *why;
+	auto_free char *question = NULL;
+
+	if (at == SIZE_MAX || r->found.kind == FOUND_ADOPT || r->found.kind == FOUND_POSTCOPY ||
+	    r->found.kind == FOUND_SPLIT)
+		return recovery_refuse(r, err, r->found.rule);
+	why = recovery_elsewhere(r, at);
+	if (why)
+		return recovery_refuse(r, err, why);
+	if (recovery_told(r, "destroy it at %s, and start it there from its definition", r->fleet->v[at].name))
+		return 0;
+	question = str_printf("what %s has in memory will be lost. Go on?", r->guest);
+	if (!r->consent(r->consent_arg, question))
+		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
+	return recovery_run(r, "hard-reboot", at, at, reboot, err);
+}
+
+static int kill_it(struct recovering *a, struct err *err)
+{
+	const struct presence *p = &a->r->presences[a->host];
+	auto_free char *object = str_printf("%s pid %d", p->qemu->uuid, p->qemu->pid);
+	int64_t effect = 0;
+	int rc;
+
+	if (!a->and_start && !recovering_kept_runs(a))
+		return recovery_refuse(a->r, err, "it is not proven that it runs on another host");
+	if (effect_begin(&a->m, recovery_host(a->r, a->host), "kill", object, &effect, err) < 0)
+		return -1;
+	rc = survey_kill(recovery_host(a->r, a->host), p->qemu, err);
+	effect_end(&a->m, effect, rc < 0 ? err : NULL);
+	if (rc == 1)
+		migration_note(&a->m, "%s: that QEMU is gone already", host_label(recovery_host(a->r, a->host)));
+	if (rc < 0)
+		return -1;
+	return a->and_start ? start_anew(a, err) : 0;
+}
+
+/* Where it is proven running, other than there; SIZE_MAX: nowhere. */
+static size_t runs_elsewhere(const struct recovery *r, size_t host)
+{
+	for (size_t i = 0; i < r->fleet->n; i++)
+		if (i != host && r->presences[i].known && r->presences[i].look &&
+		    guest_is_running(r->presences[i].look) && r->presences[i].qemus == 1)
+			return i;
+	return SIZE_MAX;
+}
+
+int recover_kill(struct recovery *r, size_t host, bool and_start, struct err *err)
+{
+	size_t keep = and_start ? host : runs_elsewhere(r, host);
+	const struct presence *p = &r->presences[host];
+	const char *why = and_start ? recovery_elsewhere(r, host) : NULL;
+	auto_free char *question = NULL;
+	struct recovering a;
+
+	if (!p->qemu || p->qemus != 1)
+		return recovery_refuse(r, err, p->qemu ? "several QEMU of it run there" : "no QEMU of it runs there");
+	if (why || keep == SIZE_MAX) {
+		recovery_refuse(r, err, why ? why : "it is not proven that it runs on another host");
+		return why ? -1
+			   : err_hint(err, "to start it anew there: vmmig recover %s --kill %s --hard-reboot", r->guest,
+				      r->fleet->v[host].name);
+	}
+	if (recovery_told(r, "kill -9 of QEMU %d at %s%s", p->qemu->pid, r->fleet->v[host].name,
+			  and_start ? ", and start it there from its definition" : ""))
+		return 0;
+	question = str_printf("QEMU %d of %s at %s will be killed. Go on?", p->qemu->pid, r->guest,
+			      r->fleet->v[host].name);
+	if (!r->consent(r->consent_arg, question))
+		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
+	if (recovering_begin(r, &a, "kill", keep, host, err) < 0)
+		return -1;
+	a.host = host;
+	a.and_start = and_start;
+	return recovering_end(&a, kill_it(&a, err), err);
+}
+
+int recover_postcopy(struct recovery *r, struct err *err)
+{
+	size_t dst = r->found.keep, src = r->found.other;
+	struct migration m = { .guest = r->guest, .journal = r->journal, .report = r->report, .opt = r->opt };
+	enum status status;
+
+	if (r->found.kind != FOUND_POSTCOPY && r->found.kind != FOUND_ADOPT)
+		return recovery_refuse(r, err, r->found.rule);
+	if (recovery_told(r, "have post-copy from %s to %s go on", r->fleet->v[src].name, r->fleet->v[dst].name))
+		return 0;
+	m.src = recovery_host(r, src);
+	m.dst = recovery_host(r, dst);
+	host_set_side(m.src, SIDE_SOURCE);
+	host_set_side(m.dst, SIDE_DESTINATION);
+	m.record = (struct migration_record) {
+		.guest = xstrdup(r->guest),
+		.uuid = xstrdup(r->uuid),
+		.mode = xstrdup("live"),
+		.from = xstrdup(host_name(m.src)),
+		.to = xstrdup(host_name(m.dst)),
+		.phase = xstrdup("perform"),
+	};
+	if (journal_begin(r->journal, &m.record, err) < 0) {
+		migration_record_clear(&m.record);
+		return -1;
+	}
+	status = migrate_adopt(&m, false, err);
+	migration_clear(&m);
+	return status == STATUS_OK ? 0 : -1;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A host is dead, and its guest is to run elsewhere, from storage that both reach. That the dead one is off, and stays
+ * so, cannot be seen from outside: a command that cuts its power says so, or a person does.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "recover/act-private.h"
+
+enum { FENCE_MS = 180000, POLL_MS = 100 };
+
+extern char **environ;
+
+/* 0; its exit status; -1: it was ended, because it took too long or a signal came. */
+static int wait_for(pid_t pid)
+{
+	int64_t until = clock_ms() + FENCE_MS;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (clock_ms() < until && !interrupt_pending()) {
+			usleep(POLL_MS * 1000);
+			continue;
+		}
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		return -1;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The configuration's own words, so a shell may read them; nothing that came from a host is in it. */
+static int fence_host(struct recovery *r, const char *host, const char *command, struct err *err)
+{
+	char *const argv[] = { (char[]) { "sh" }, (char[]) { "-c" }, xstrdup(command), NULL };
+	pid_t pid;
+	int rc;
+
+	r->report->ops->note(r->report, "fencing: running the command that the configuration has for it");
+	rc = posix_spawnp(&pid, "sh", NULL, NULL, argv, environ);
+	free(argv[2]);
+	if (rc)
+		return err_set(err, E_FENCE, rc, "%s: its fence command cannot be run", host);
+	rc = wait_for(pid);
+	if (rc == 0)
+		return 0;
+	err_set(err, E_FENCE, 0, "%s: its fence command %s %d; nothing was done", host,
+		rc < 0 ? "was ended; status" : "ended with", rc);
+	return err_hint(err, "make sure that it is off, and say so: --fenced %s", host);
+}
+
+/* Nobody else runs it, or may. */
+static int check_others(struct recovery *r, size_t dead, struct err *err)
+{
+	for (size_t i = 0; i < r->fleet->n; i++) {
+		const struct presence *p = &r->presences[i];
+
+		if (i == dead || r->fenced[i])
+			continue;
+		if (!p->known) {
+			err_set(err, E_NOT_PROVEN, 0, "%s has not answered, and it may run there; nothing was done",
+				r->fleet->v[i].name);
+			return err_hint(err, "if that host is surely off, too: --fenced %s", r->fleet->v[i].name);
+		}
+		if (p->qemu || (p->look && guest_is_active(p->look)))
+			return err_set(err, E_NOT_PROVEN, 0, "it is active at %s; nothing was done",
+				       r->fleet->v[i].name);
+	}
+	return 0;
+}
+
+/* All that it is made of has to be there: what was only the dead host's is lost with it. */
+static int check_disks(struct host *to, const struct domain *d, struct err *err)
+{
+	for (size_t i = 0; i < d->disks_n; i++) {
+		const char *path = d->disks[i].chain_n ? d->disks[i].chain[0].path : NULL;
+		struct file_fact f = { 0 };
+		bool there;
+
+		if (!path || path[0] != '/')
+			continue; /* a network disk, or an empty drive */
+		if (files_stat(to, &path, 1, &f, err) < 0)
+			return -1;
+		there = f.present == FACT_YES;
+		file_fact_clear(&f);
+		if (there)
+			continue;
+		err_set(err, E_NOT_PROVEN, 0, "%s: disk %s: %s is not there; nothing was done", host_label(to),
+			d->disks[i].target, path);
+		return err_hint_text(err, "only a guest whose disks lie on shared storage can be started elsewhere");
+	}
+	return 0;
+}
+
+static int define_and_start(struct recovering *a, struct err *err)
+{
+	struct migration *m = &a->m;
+	int rc = 0;
+
+	if (guest_is_active(&m->src_look) || m->src_look.qemu_pids != 0)
+		return recovery_refuse(a->r, err, "it runs there already");
+	if (!m->src_look.persistent) {
+		if (effect_begin(m, m->src, "define", m->record.uuid, &m->define_effect, err) < 0)
+			return -1;
+		rc = guest_define(m->src, a->definition, err);
+		effect_end(m, m->define_effect, rc < 0 ? err : NULL);
+		m->defined = rc == 0;
+	}
+	if (rc == 0)
+		rc = migration_act(m, m->src, "start", guest_start, err);
+	if (rc == 0 && recovering_becomes(a, recovering_kept_runs))
+		return 0;
+	if (rc == 0)
+		return recovering_failed(a, err, "it does not start");
+	if (m->defined && guest_undefine(m->src, m->record.uuid, NULL) == 0)
+		effect_undone(m, m->define_effect);
+	return rc;
+}
+
+static struct domain *definition_of(struct recovery *r, size_t to, const char *definition, struct err *err)
+{
+	const struct guest_look *l = r->presences[to].look;
+	auto_free char *xml = NULL;
+
+	if (l && l->persistent) {
+		xml = guest_xml(recovery_host(r, to), r->uuid, GUEST_XML_DEFINED, err);
+		return xml ? domain_parse(xml, err) : NULL;
+	}
+	if (definition)
+		return domain_parse(definition, err);
+	err_set(err, E_NOT_PROVEN, 0,
+		"nobody knows how it is defined: %s does not, and the journal has no definition "
+		"of it; nothing was done",
+		r->fleet->v[to].name);
+	err_hint_text(err, "define it there from a copy of its XML, then do this again; vmmig recover scan, now and "
+			   "then, remembers definitions");
+	return NULL;
+}
+
+static int evacuate(struct recovery *r, size_t dead, size_t to, const char *definition, const char *fence,
+		    struct err *err)
+{
+	auto_free char *question = NULL;
+	struct recovering a;
+
+	if (!r->fenced[dead] && fence_host(r, r->fleet->v[dead].name, fence, err) < 0)
+		return -1;
+	question = str_printf("%s was at %s, which is off for good, and will be started at %s. Go on?", r->guest,
+			      r->fleet->v[dead].name, r->fleet->v[to].name);
+	if (!r->consent(r->consent_arg, question))
+		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
+	if (recovering_begin(r, &a, "evacuate", to, to, err) < 0)
+		return -1;
+	free(a.m.record.from);
+	a.m.record.from = xstrdup(r->fleet->v[dead].name);
+	a.definition = definition;
+	return recovering_end(&a, define_and_start(&a, err), err);
+}
+
+int recover_evacuate(struct recovery *r, size_t dead, size_t to, const char *definition, const char *fence,
+		     struct err *err)
+{
+	struct domain *d auto_domain = NULL;
+
+	if (r->presences[dead].answered) {
+		err_set(err, E_NOT_PROVEN, 0, "%s answers: it is not dead; nothing was done", r->fleet->v[dead].name);
+		return err_hint(err, "move it: vmmig live %s --from %s --to %s", r->guest, r->fleet->v[dead].name,
+				r->fleet->v[to].name);
+	}
+	if (!r->presences[to].known)
+		return recovery_refuse(r, err, "the host where it is to run has not answered");
+	if (check_others(r, dead, err) < 0)
+		return -1;
+	d = definition_of(r, to, definition, err);
+	if (!d || check_disks(recovery_host(r, to), d, err) < 0)
+		return -1;
+	if (!r->fenced[dead] && !fence) {
+		err_set(err, E_FENCE, 0, "it is not proven that %s is off; nothing was done", r->fleet->v[dead].name);
+		return err_hint(err,
+				"make sure that it is off, and say so: --fenced %s; or give the host a fence command "
+				"in vmmig.conf",
+				r->fleet->v[dead].name);
+	}
+	if (recovery_told(r, "%s%s; start it at %s%s", r->fenced[dead] ? "take your word that it is off: " : "fence ",
+			  r->fleet->v[dead].name, r->fleet->v[to].name,
+			  definition && !(r->presences[to].look && r->presences[to].look->persistent)
+				  ? ", from the definition that the journal remembers"
+				  : ""))
+		return 0;
+	return evacuate(r, dead, to, definition, fence, err);
+}
