@@ -51,6 +51,9 @@ struct options {
 	/* recover */
 	unsigned older_than; /* days */
 	bool older_than_given;
+	bool all, reset_state, hard_reboot, resume_postcopy, evacuate;
+	const char *keep, *kill; /* hosts */
+	struct strv fenced;      /* hosts */
 	/* config */
 	bool print_default;
 	/* what is not an option */
@@ -116,6 +119,14 @@ enum option_key {
 	OPT_NO_FOLLOW,
 	OPT_AT_ONCE,
 	OPT_OLDER_THAN,
+	OPT_ALL,
+	OPT_KEEP,
+	OPT_KILL,
+	OPT_RESET_STATE,
+	OPT_HARD_REBOOT,
+	OPT_RESUME_POSTCOPY,
+	OPT_EVACUATE,
+	OPT_FENCED,
 	OPT_LIMIT,
 	OPT_POSTCOPY,
 	OPT_WATCH,
@@ -203,6 +214,9 @@ int options_parse(const struct command *cmd, int argc, char **argv, struct optio
 void options_clear(struct options *o);
 void command_usage(const struct command *cmd, FILE *out); /* --help of one */
 void command_overview(FILE *out);                         /* vmmig help (help.c) */
+
+/* Asks on the terminal; without one, and without an answer, it is no (consent.c). */
+bool consent(const char *question);
 
 /* Hosts of a call and where its guests are (locate.c). */
 struct placed {

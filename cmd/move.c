@@ -120,15 +120,6 @@ static size_t count_others(const struct app *app, enum mode mode, const struct p
 	return n;
 }
 
-static bool ask(const char *question)
-{
-	char answer[16] = "";
-
-	fprintf(stderr, "%s [y/N] ", question);
-	fflush(stderr);
-	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 /* Guests in another state than the mode is for: 1: each goes its way; 0: they are refused by their own checks. */
 static bool may_follow(struct app *app, enum mode mode, size_t others)
 {
@@ -142,7 +133,7 @@ static bool may_follow(struct app *app, enum mode mode, size_t others)
 		app->report.ops->note(&app->report, text);
 		return true;
 	}
-	return isatty(STDIN_FILENO) && ask(question);
+	return consent(question);
 }
 
 static enum status run_all(struct app *app, enum mode mode, struct placement *p, const struct move_options *opt,

@@ -163,6 +163,43 @@ static int mover_option(struct parse *p, int key, const char *arg)
 	}
 }
 
+static int recover_option(struct parse *p, int key, const char *arg)
+{
+	struct options *o = p->o;
+
+	switch (key) {
+	case OPT_ALL:
+		o->all = true;
+		return 0;
+	case OPT_KEEP:
+		o->keep = arg;
+		return 0;
+	case OPT_KILL:
+		o->kill = arg;
+		return 0;
+	case OPT_RESET_STATE:
+		o->reset_state = true;
+		return 0;
+	case OPT_HARD_REBOOT:
+		o->hard_reboot = true;
+		return 0;
+	case OPT_RESUME_POSTCOPY:
+		o->resume_postcopy = true;
+		return 0;
+	case OPT_EVACUATE:
+		o->evacuate = true;
+		return 0;
+	case OPT_FENCED:
+		strv_add(&o->fenced, arg);
+		return 0;
+	case OPT_OLDER_THAN:
+		o->older_than_given = true;
+		return number(p, "older-than", arg, 0, 36500, &o->older_than);
+	default:
+		return 1;
+	}
+}
+
 static int other_option(struct parse *p, int key, const char *arg)
 {
 	struct options *o = p->o;
@@ -203,14 +240,11 @@ static int other_option(struct parse *p, int key, const char *arg)
 		return 0;
 	case OPT_LIMIT:
 		return number(p, "limit", arg, 0, 1000000, &o->limit);
-	case OPT_OLDER_THAN:
-		o->older_than_given = true;
-		return number(p, "older-than", arg, 0, 36500, &o->older_than);
 	case OPT_DEFAULT:
 		o->print_default = true;
 		return 0;
 	default:
-		return 1;
+		return recover_option(p, key, arg);
 	}
 }
 
@@ -351,6 +385,7 @@ int options_parse(const struct command *cmd, int argc, char **argv, struct optio
 void options_clear(struct options *o)
 {
 	strv_clear(&o->skip);
+	strv_clear(&o->fenced);
 	remap_clear(&o->remap);
 	strv_clear(&o->words);
 }

@@ -1,179 +1,85 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <limits.h>
 
-#include "base/clock.h"
-#include "migrate/purge.h"
-#include "records.h"
+#include "recover.h"
 
-enum { DAY_MS = 24 * 3600 * 1000, OLDER_THAN_DEFAULT = 7 };
-
-/* One line, and one object, for each; state: "kept", "removed", "gone", "left". */
-static void show(struct app *app, const struct quarantined *q, const char *state, const char *why)
+static unsigned acts_named(const struct options *o)
 {
-	int64_t days = (clock_wall_ms() - q->at_ms) / DAY_MS;
-	auto_free char *path = str_sanitize(q->path, REPORT_TEXT_MAX), *guest = str_sanitize(q->guest, 200);
-	auto_free char *line = str_printf("%s: %s  %s  %s, %lld days ago%s%s\n", state, q->host, path, guest,
-					  (long long)days, why ? ": " : "", why ? why : "");
-	json_t *o = report_json_event("quarantined");
-
-	json_object_set_new(o, "guest", report_json_text(q->guest));
-	json_object_set_new(o, "migration", report_json_text(q->migration));
-	json_object_set_new(o, "host", report_json_text(q->host));
-	json_object_set_new(o, "path", report_json_text(q->path));
-	json_object_set_new(o, "since", report_json_time(q->at_ms));
-	json_object_set_new(o, "state", json_string(state));
-	json_object_set_new(o, "reason", why ? report_json_text(why) : json_null());
-	app->report.ops->object(&app->report, line, o);
+	return (unsigned)(o->keep != NULL) + (o->kill != NULL) + o->reset_state + o->resume_postcopy + o->evacuate +
+	       (o->hard_reboot && !o->kill);
 }
 
-/* The host of that name, opened at its first use; NULL with err. */
-struct opened {
-	struct host **hosts;
-	size_t n;
-};
-
-static struct host *open_host(struct app *app, struct opened *o, const char *name, struct err *err)
+/* What no single option can tell. */
+static int check(const struct options *o, struct err *err)
 {
-	struct host_spec *spec;
-	struct host *h;
+	const struct strv *w = &o->words;
+	bool of_guest = w->n && !str_eq(w->v[0], "purge") && !str_eq(w->v[0], "scan");
 
-	for (size_t i = 0; i < o->n; i++)
-		if (str_eq(host_name(o->hosts[i]), name))
-			return o->hosts[i];
-	spec = config_host(app->config, name, err);
-	if (!spec)
-		return NULL;
-	h = host_new(spec);
-	host_spec_free(spec);
-	host_set_side(h, SIDE_SOURCE);
-	if (hosts_open(&h, 1, err)) {
-		host_free(h);
-		return NULL;
-	}
-	*ARRAY_ADD(o->hosts, o->n) = h;
-	return h;
-}
-
-static enum status purge_one(struct app *app, struct opened *o, const struct quarantined *q)
-{
-	struct err err auto_err = ERR_INIT;
-	struct host *h = open_host(app, o, q->host, &err);
-	const char *why = NULL;
-	int rc = h ? quarantined_purge(app->journal, h, q, &why, &err) : -1;
-
-	if (rc < 0) {
-		app->report.guest = q->guest;
-		app->report.ops->error(&app->report, &err);
-		app->report.guest = NULL;
-		return err.status;
-	}
-	show(app, q, rc == 1 ? "left" : rc == 2 ? "gone" : "removed", why);
-	return rc == 1 ? STATUS_FAILED : STATUS_OK;
-}
-
-static enum status purge(struct app *app, const char *guest, struct err *err)
-{
-	unsigned days = app->opt.older_than_given ? app->opt.older_than : OLDER_THAN_DEFAULT;
-	enum status status = STATUS_OK;
-	struct quarantined *v = NULL;
-	struct opened o = { 0 };
-	size_t n = 0, old = 0;
-
-	if (quarantined_list(app->journal, guest, &v, &n, err) < 0)
-		return err->status;
-	if (!n && guest) {
-		err_set(err, E_GUEST_UNKNOWN, 0, "the journal knows nothing put away of a guest \"%s\"", guest);
-		return err->status;
-	}
-	for (size_t i = 0; i < n; i++) {
-		bool is_old = clock_wall_ms() - v[i].at_ms >= (int64_t)days * DAY_MS;
-
-		old += is_old;
-		if (is_old && app->opt.yes)
-			status = status_worst(status, purge_one(app, &o, &v[i]));
-		else
-			show(app, &v[i], "kept", is_old ? NULL : "not old enough");
-	}
-	if (old && !app->opt.yes)
-		app->report.ops->note(&app->report, "to remove those that are old enough: add --yes");
-	for (size_t i = 0; i < o.n; i++)
-		host_free(o.hosts[i]);
-	free(o.hosts);
-	quarantined_free(v, n);
-	return status;
-}
-
-/* The lease at the source tells whether its vmmig is really gone. */
-static enum status take_over(struct app *app, struct migration_record *r, struct err *err)
-{
-	auto_free char *who = record_process(r), *line = NULL;
-
-	if (migration_process_alive(r) > 0) {
-		err_set(err, E_BUSY, 0, "%s: its vmmig runs (pid %d)", r->guest, (int)r->pid);
-		err_hint(err, "look: vmmig status --watch %s", r->id);
-		return err->status;
-	}
-	line = str_printf("%s: migration %s from %s to %s: %s", r->guest, r->id, r->from, r->to, who);
-	app->report.ops->note(&app->report, line);
-	return under_way_adopt(app, r, false, err);
-}
-
-static enum status recover(struct app *app, const char *word, struct err *err)
-{
-	struct migration_record r = { 0 };
-	enum status status;
-	int64_t ended_ms;
-
-	if (under_way_find(app, word, &r, err) == 0) {
-		ended_ms = r.ended_ms;
-		status = take_over(app, &r, err);
-		if (err->id && r.ended_ms && r.ended_ms != ended_ms) /* its result has told it */
-			err_clear(err);
-	} else if (err_is(err, E_NOT_UNDER_WAY)) {
-		app->report.ops->note(&app->report, err->msg);
-		app->report.ops->note(&app->report, "nothing is to be recovered");
-		err_clear(err);
-		status = STATUS_OK;
-	} else {
-		status = err->status;
-	}
-	migration_record_clear(&r);
-	return status;
+	if (acts_named(o) > 1)
+		return err_set(err, E_USAGE, 0, "recover: one act at a time (only --kill goes with --hard-reboot)");
+	if (acts_named(o) && !of_guest)
+		return err_set(err, E_USAGE, 0, "recover: which guest?");
+	if (of_guest && w->n > 1)
+		return err_set(err, E_USAGE, 0, "recover: one guest or migration at a time (\"%s\", \"%s\")", w->v[0],
+			       w->v[1]);
+	if (w->n > 2 && str_eq(w->v[0], "purge"))
+		return err_set(err, E_USAGE, 0, "recover purge: \"%s\" is too much", w->v[2]);
+	if ((o->from || o->to || o->fenced.n) && !o->evacuate)
+		return err_set(err, E_USAGE, 0, "recover: --from, --to and --fenced go with --evacuate");
+	return 0;
 }
 
 static enum status run(struct app *app, struct err *err)
 {
-	const struct strv *words = &app->opt.words;
+	struct strv rest = app->opt.words; /* borrowed */
 
-	if (str_eq(words->v[0], "purge"))
-		return purge(app, words->n > 1 ? words->v[1] : NULL, err);
-	if (words->n > 1) {
-		err_set(err, E_USAGE, 0, "recover: one guest or migration at a time (\"%s\", \"%s\")", words->v[0],
-			words->v[1]);
+	if (check(&app->opt, err) < 0) {
+		err_hint(err, "see: vmmig recover --help");
 		return err->status;
 	}
-	return recover(app, words->v[0], err);
+	if (!rest.n)
+		return recover_unfinished(app, err);
+	if (str_eq(rest.v[0], "purge"))
+		return recover_purge(app, rest.n > 1 ? rest.v[1] : NULL, err);
+	if (str_eq(rest.v[0], "scan")) {
+		rest.v++;
+		rest.n--;
+		return recover_scan(app, &rest, err);
+	}
+	return acts_named(&app->opt) ? recover_act(app, rest.v[0], err) : recover_guest(app, rest.v[0], err);
 }
 
 static const struct argp_option options[] = {
-	{ "older-than", OPT_OLDER_THAN, "DAYS", 0, "only what was put away so many days ago or earlier (7)", 0 },
-	{ "yes", OPT_YES, NULL, 0, "remove; without it they are only listed", 0 },
+	{ "all", OPT_ALL, NULL, 0, "without a guest: with --yes, end what is safe to be ended", 0 },
+	{ "keep", OPT_KEEP, "HOST", 0, "the guest of that host stays; others are paused, then stopped", 0 },
+	{ "kill", OPT_KILL, "HOST", 0, "kill -9 of its QEMU there; it has to be proven running elsewhere", 0 },
+	{ "reset-state", OPT_RESET_STATE, NULL, 0, "end a stuck migration job; resume what a migration left paused",
+	  0 },
+	{ "hard-reboot", OPT_HARD_REBOOT, NULL, 0, "destroy it, and start it from its definition", 0 },
+	{ "resume-postcopy", OPT_RESUME_POSTCOPY, NULL, 0, "let both halves of an interrupted post-copy go on", 0 },
+	{ "evacuate", OPT_EVACUATE, NULL, 0, "its host is dead: start it on another one, from shared storage", 0 },
+	{ "from", OPT_FROM, "HOST", 0, "evacuate: the dead host", 0 },
+	{ "to", OPT_TO, "HOST", 0, "evacuate: where it is to run", 0 },
+	{ "fenced", OPT_FENCED, "HOST", 0, "evacuate: your word that this host is off, and stays so", 0 },
+	{ "older-than", OPT_OLDER_THAN, "DAYS", 0, "purge: only what was put away so many days ago or earlier (7)", 0 },
+	{ "dry-run", OPT_DRY_RUN, NULL, 0, "look, and say what would be done", 0 },
+	{ "yes", OPT_YES, NULL, 0, "do not ask; purge: remove, without it they are only listed", 0 },
 	{ 0 },
 };
 
 const struct command cmd_recover = {
 	.name = "recover",
-	.summary = "take over a migration whose vmmig is gone; remove what migrations have put away",
-	.args = "GUEST|MIGRATION, or: vmmig recover purge [GUEST]",
-	.doc = "Takes over a migration whose vmmig was killed: watches what still runs to its end, looks at both "
-	       "hosts, "
-	       "and writes down how it ended. purge lists the source images that block migrations have put away "
-	       "(quarantine), and removes the old ones "
-	       "with "
-	       "--yes: each only if it is still the file that was put away, and nobody has it open.",
+	.summary = "after a fault: what became of guests, and how exactly one of each runs again",
+	.args = "[GUEST|MIGRATION], or: vmmig recover scan [HOST...], or: vmmig recover purge [GUEST]",
+	.doc = "Without arguments: each migration that the journal has unfinished, with a verdict and the command that "
+	       "ends it. Of a GUEST or MIGRATION: takes over what a vmmig that is gone has left, or looks at the guest "
+	       "on all hosts, shows the evidence and the rule, and does what is safe; an option names what is not. "
+	       "scan "
+	       "looks at all hosts for whatever is wrong, also without any journal. purge lists the images that "
+	       "migrations have put away (quarantine), and removes the old ones with --yes: each only if it is still "
+	       "the file that was put away, and nobody has it open.",
 	.options = options,
-	.min_words = 1,
-	.max_words = 2,
+	.max_words = UINT_MAX,
 	.needs = NEEDS_CONFIG | NEEDS_JOURNAL,
 	.run = run,
 };
