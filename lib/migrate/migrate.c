@@ -2,6 +2,7 @@
 /* Walks the phases forward, and backward when one of them fails. */
 #include "migrate/migrate.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -136,6 +137,18 @@ void migration_patience(struct migration *m)
 		m->patience = patience_default;
 }
 
+/*
+ * For tests that let something fail in a certain moment: VMMIG_TEST_STOP_AT=finish stops the process (SIGSTOP) where
+ * that phase begins, until somebody continues or kills it.
+ */
+static void stop_point(const char *phase)
+{
+	const char *at = getenv("VMMIG_TEST_STOP_AT");
+
+	if (at && str_eq(at, phase))
+		raise(SIGSTOP);
+}
+
 static int run_phase(struct migration *m, const struct phase *p, struct err *err)
 {
 	int64_t begin = clock_ms();
@@ -145,6 +158,7 @@ static int run_phase(struct migration *m, const struct phase *p, struct err *err
 	m->record.phase = xstrdup(p->name);
 	migration_journal(m);
 	m->report->ops->phase(m->report, p->name, p->side, "begun", 0);
+	stop_point(p->name);
 	rc = p->run(m, err);
 	m->report->ops->phase(m->report, p->name, p->side, rc < 0 ? "failed" : "done", clock_ms() - begin);
 	return rc;
