@@ -164,28 +164,29 @@ static int stop_it(struct migration *m, struct err *err)
 	return 0;
 }
 
-/* Nobody is left who knows which files those are, and what became of them over there. */
-static void note_images(struct migration *m)
-{
-	if (m->mode == MODE_BLOCK && m->moved)
-		migration_note(m, "%s: the images it had there were left; they grow stale: see vmmig history %s",
-			       host_label(m->src), m->record.id);
-}
-
 static int confirm(struct migration *m, struct err *err)
 {
-	note_images(m);
-	return confirm_run(m, err);
+	int rc = confirm_run(m, err);
+
+	return m->mode == MODE_BLOCK && m->moved && disks_confirm_remembered(m, err) < 0 ? -1 : rc;
+}
+
+/* What was made for a guest that has stayed; what cannot be taken back now is by its next migration. */
+static void take_back(struct migration *m)
+{
+	prepare_undo(m);
+	if (m->mode == MODE_BLOCK && block_may_take_back(m))
+		leftovers_undo(m);
 }
 
 static const struct phase phases_follow[] = {
-	{ "prepare", "source", remember_limit, prepare_undo },
+	{ "prepare", "source", remember_limit, take_back },
 	{ "perform", "both", follow_to_the_end, NULL },
 	{ "finish", "destination", finish_run, NULL },
 	{ "confirm", "source", confirm, NULL },
 };
 static const struct phase phases_stop[] = {
-	{ "prepare", "source", remember_limit, prepare_undo },
+	{ "prepare", "source", remember_limit, take_back },
 	{ "perform", "both", stop_it, NULL },
 	{ "finish", "destination", finish_run, NULL },
 	{ "confirm", "source", confirm, NULL },

@@ -187,9 +187,9 @@ static bool is_to_start(const struct migration *m, const struct said *s)
 
 static int leave_source(struct migration *m, struct err *err)
 {
-	if (cold_add_snapshots(m, err) < 0)
+	/* the images first: a definition without them cannot be started by accident */
+	if (cold_add_snapshots(m, err) < 0 || disks_confirm_remembered(m, err) < 0)
 		return -1;
-	migration_note(m, "%s: the images it had there are left, if any; they grow stale", host_label(m->src));
 	/* its saved image, if it has one, was copied, and is unchanged */
 	return migration_act(m, m->src, "undefine", guest_undefine_saved, err);
 }

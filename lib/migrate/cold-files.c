@@ -196,8 +196,8 @@ static int prepare_one(struct migration *m, struct cold_file *f, struct err *err
 
 int prepare_cold_run(struct migration *m, struct err *err)
 {
-	if (prepare_directories(m, err) < 0 || fetch_lock_use(m, err) < 0 || cold_files_begin(m, err) < 0 ||
-	    prepare_by_service(m, err) < 0)
+	if (disks_remember(m, err) < 0 || prepare_directories(m, err) < 0 || fetch_lock_use(m, err) < 0 ||
+	    cold_files_begin(m, err) < 0 || prepare_by_service(m, err) < 0)
 		return -1;
 	for (size_t i = 0; i < m->files_n; i++) {
 		if (interrupt_pending())

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Once the guest runs at the destination: are its disks what they should be, and what becomes of the source's. */
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -84,53 +85,62 @@ char *disks_full(struct migration *m)
 
 /* ---- the source's ---- */
 
-static int act_on_source(struct migration *m, const struct image_plan *p, const char *new_name, enum file_gone *gone,
+/* One of the source's images; borrowed. */
+struct source_image {
+	const char *target, *path;
+	struct file_id id;
+};
+
+static struct source_image image_of(const struct image_plan *p)
+{
+	return (struct source_image) { p->disk->target, p->image->path, p->src.id };
+}
+
+static int act_on_source(struct migration *m, const struct source_image *s, const char *new_name, enum file_gone *gone,
 			 struct err *err)
 {
 	int64_t until = clock_ms() + OPEN_LIMIT_MS;
 	int rc;
 
 	for (;;) {
-		rc = new_name ? file_rename(m->src, p->image->path, new_name, p->src.id, gone, err)
-			      : file_remove(m->src, p->image->path, p->src.id, gone, err);
+		rc = new_name ? file_rename(m->src, s->path, new_name, s->id, gone, err)
+			      : file_remove(m->src, s->path, s->id, gone, err);
 		if (rc < 0 || *gone != FILE_OPEN || clock_ms() >= until)
 			return rc;
 		usleep(100000);
 	}
 }
 
-static int not_done(struct migration *m, const struct image_plan *p, const char *why, struct err *err)
+static int not_done(struct migration *m, const struct source_image *s, const char *why, struct err *err)
 {
-	err_set(err, E_INCOMPLETE, 0, "%s: disk %s: %s is still there: %s", host_label(m->src), p->disk->target,
-		p->image->path, why);
+	err_set(err, E_INCOMPLETE, 0, "%s: disk %s: %s is still there: %s", host_label(m->src), s->target, s->path,
+		why);
 	return err_hint(err, "it is a stale copy: see that nothing starts from it, then move it away");
 }
 
-static int put_away(struct migration *m, const struct image_plan *p, struct err *err)
+static int put_away(struct migration *m, const struct source_image *s, bool quarantine, struct err *err)
 {
-	bool quarantine = m->opt->source_disks != SOURCE_DELETE;
-	auto_free char *name = quarantine ? str_printf("%s.vmmig-quarantine-%s", p->image->path, m->record.id) : NULL;
-	auto_free char *object = name ? str_printf("%s", name) : xstrdup(p->image->path);
-	auto_free char *id = file_id_text(p->src.id);
+	auto_free char *name = quarantine ? str_printf("%s.vmmig-quarantine-%s", s->path, m->record.id) : NULL;
+	auto_free char *object = name ? str_printf("%s", name) : xstrdup(s->path);
+	auto_free char *id = file_id_text(s->id);
 	struct err why auto_err = ERR_INIT;
 	enum file_gone gone = FILE_ABSENT;
 	int64_t effect = 0;
 
 	if (effect_begin(m, m->src, quarantine ? "quarantine" : "delete", object, &effect, &why) < 0)
-		return not_done(m, p, why.msg, err);
-	if (act_on_source(m, p, name, &gone, &why) < 0) {
+		return not_done(m, s, why.msg, err);
+	if (act_on_source(m, s, name, &gone, &why) < 0) {
 		effect_end(m, effect, &why);
-		return not_done(m, p, why.msg, err);
+		return not_done(m, s, why.msg, err);
 	}
 	if (gone != FILE_REMOVED) {
 		effect_result(m, effect, NULL, "left: %s", file_gone_name(gone));
-		return gone == FILE_ABSENT ? 0 : not_done(m, p, file_gone_name(gone), err);
+		return gone == FILE_ABSENT ? 0 : not_done(m, s, file_gone_name(gone), err);
 	}
 	if (name)
-		migration_note(m, "%s: disk %s: the source's image is now %s", host_label(m->src), p->disk->target,
-			       name);
+		migration_note(m, "%s: disk %s: the source's image is now %s", host_label(m->src), s->target, name);
 	else
-		migration_note(m, "%s: disk %s: %s was deleted", host_label(m->src), p->disk->target, p->image->path);
+		migration_note(m, "%s: disk %s: %s was deleted", host_label(m->src), s->target, s->path);
 	return effect_result(m, effect, err, "done %s", id);
 }
 
@@ -138,6 +148,12 @@ static void say_kept(struct migration *m, const struct image_plan *p)
 {
 	migration_note(m, "%s: disk %s: %s stays, a copy that grows stale", host_label(m->src), p->disk->target,
 		       p->image->path);
+}
+
+/* A saved image would make the stale definition go on where the guest was: it never stays. */
+static bool is_kept(const struct migration *m, const struct image_plan *p)
+{
+	return (m->opt->source_disks == SOURCE_KEEP && !disk_is_saved_image(p->disk)) || p->image->source != DISK_FILE;
 }
 
 /* All of them, also when one cannot be put away; the first reason stays. */
@@ -148,15 +164,62 @@ int disks_confirm(struct migration *m, struct err *err)
 
 	for (size_t i = 0; i < im->n; i++) {
 		const struct image_plan *p = &im->v[i];
+		const struct source_image s = image_of(p);
 
 		if (p->fate != IMAGE_COPIED)
 			continue;
-		/* a saved image would make the stale definition go on where the guest was */
-		if ((m->opt->source_disks == SOURCE_KEEP && !disk_is_saved_image(p->disk)) ||
-		    p->image->source != DISK_FILE)
+		if (is_kept(m, p))
 			say_kept(m, p);
-		else if (put_away(m, p, err) < 0)
+		else if (put_away(m, &s, m->opt->source_disks != SOURCE_DELETE, err) < 0)
 			rc = -1;
 	}
+	return rc;
+}
+
+/* ---- for whoever has to finish it, if we die ---- */
+
+int disks_remember(struct migration *m, struct err *err)
+{
+	const struct images *im = &m->facts.images;
+
+	for (size_t i = 0; i < im->n; i++) {
+		const struct image_plan *p = &im->v[i];
+		auto_free char *object = NULL, *id = NULL;
+		int64_t effect;
+
+		if (p->fate != IMAGE_COPIED || is_kept(m, p))
+			continue;
+		object = str_printf("%s %s", p->disk->target, p->image->path);
+		id = file_id_text(p->src.id);
+		if (effect_begin(m, m->src, "source-image", object, &effect, err) < 0 ||
+		    effect_result(m, effect, err, "is %s", id) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* "TARGET PATH", "is DEV:INO" */
+static int put_away_remembered(struct migration *m, const struct effect_record *e, struct err *err)
+{
+	const char *path = e->object ? strchr(e->object, ' ') : NULL;
+	auto_free char *target = path ? xstrndup(e->object, (size_t)(path - e->object)) : NULL;
+	struct source_image s = { .target = target, .path = path ? path + 1 : NULL };
+
+	if (!path || !e->result || !str_starts(e->result, "is ") || file_id_parse(e->result + strlen("is "), &s.id) < 0)
+		return 0; /* it died before it knew */
+	return put_away(m, &s, true, err);
+}
+
+/* Always by another name: what was to be deleted can be deleted later. */
+int disks_confirm_remembered(struct migration *m, struct err *err)
+{
+	struct effect_record *v = NULL;
+	size_t n = 0;
+	int rc = journal_effects(m->journal, m->record.id, &v, &n, err);
+
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i].kind, "source-image") && put_away_remembered(m, &v[i], err) < 0)
+			rc = -1;
+	journal_effects_free(v, n);
 	return rc;
 }

@@ -201,6 +201,7 @@ void tunnel_backing_end(struct migration *m);
 /* block: what the disks need at the destination (prepare-disks.c), before the downtime limit. */
 int prepare_block_run(struct migration *m, struct err *err);
 void prepare_block_undo(struct migration *m);
+bool block_may_take_back(const struct migration *m);
 /* What files will need it at the destination: the directories that are missing there. */
 int prepare_directories(struct migration *m, struct err *err);
 /* cold (cold-begin.c, cold-copy.c, cold-finish.c) */
@@ -249,6 +250,12 @@ char *disks_full(struct migration *m);
 int disks_arrived(struct migration *m, struct err *err);
 /* The source's images once the guest has moved (disks.c). */
 int disks_confirm(struct migration *m, struct err *err);
+/*
+ * Into the journal, before libvirt or anybody is asked to move anything: which of the source's images are to be put
+ * away then. And that by a vmmig that finishes for one that is gone.
+ */
+int disks_remember(struct migration *m, struct err *err);
+int disks_confirm_remembered(struct migration *m, struct err *err);
 /* The same for a guest that is copied; true: it is to be cancelled. */
 bool control_poll_cold(struct migration *m);
 /* Those who still ask something of it are told that it is too late (control.c). */

@@ -163,7 +163,8 @@ static int make_images(struct migration *m, struct err *err)
 
 int prepare_block_run(struct migration *m, struct err *err)
 {
-	if (prepare_directories(m, err) < 0 || fetch_backing(m, err) < 0 || make_images(m, err) < 0)
+	if (prepare_directories(m, err) < 0 || fetch_backing(m, err) < 0 || make_images(m, err) < 0 ||
+	    disks_remember(m, err) < 0)
 		return -1;
 	return prepare_run(m, err);
 }
@@ -172,7 +173,7 @@ int prepare_block_run(struct migration *m, struct err *err)
  * Once libvirt was asked, what was made may be what the guest lives on: it goes only when the guest is proven to be at
  * the source and not here, be it running or shut off by its own act.
  */
-static bool may_take_back(const struct migration *m)
+bool block_may_take_back(const struct migration *m)
 {
 	if (!m->performed)
 		return true;
@@ -184,7 +185,7 @@ static bool may_take_back(const struct migration *m)
 void prepare_block_undo(struct migration *m)
 {
 	prepare_undo(m);
-	if (may_take_back(m))
+	if (block_may_take_back(m))
 		made_undo(m);
 	else if (m->made_n)
 		migration_note(m, "%s: the disks made there are left as they are", host_label(m->dst));
