@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "migrate/cold-private.h"
 
-enum { START_LIMIT_MS = 600000 /* a large saved image takes its time */, PROVE_TRIES = 3 };
+enum { START_LIMIT_MS = 600000 /* a large saved image takes its time */ };
 
 static int was_started(struct migration *m, struct err *err)
 {
@@ -96,17 +96,31 @@ int cold_set_autostart(struct migration *m, struct err *err)
 	return migration_act(m, m->dst, "autostart", set_autostart, err);
 }
 
-/* Until it is clear what became of it: it starts up as long as a saved image is read. */
+/* It, or its shell: then nobody says how many processes there are. */
+static bool is_away(const struct guest_look *l)
+{
+	return l->state == GUEST_UNKNOWN || l->qemu_pids < 0;
+}
+
+/* How long what was seen may go on being unclear, ms; 0: it is clear. */
+static int unclear_for(const struct migration *m)
+{
+	if (m->dst_look.state == GUEST_PAUSED && m->dst_look.why == GUEST_WHY_STARTING_UP)
+		return START_LIMIT_MS;
+	return is_away(&m->src_look) || is_away(&m->dst_look) ? m->patience.settle : 0;
+}
+
+/* Until it is clear what became of it: it starts up as long as a saved image is read, and a host may be away. */
 static void look_until_clear(struct migration *m)
 {
-	int64_t until = clock_ms() + START_LIMIT_MS;
+	int64_t begin = clock_ms();
 
-	do {
+	for (;;) {
 		migration_look(m);
-		if (m->dst_look.state != GUEST_PAUSED || m->dst_look.why != GUEST_WHY_STARTING_UP)
+		if (clock_ms() - begin >= unclear_for(m))
 			return;
 		usleep((useconds_t)m->patience.look_every * 1000);
-	} while (clock_ms() < until);
+	}
 }
 
 static int start(struct migration *m, struct err *err)
@@ -141,11 +155,7 @@ static bool is_there(struct migration *m)
 {
 	if (!m->dst_look.persistent)
 		return false;
-	if (!m->opt->start)
-		return m->dst_look.state == GUEST_SHUTOFF;
-	if (m->dst_look.state == GUEST_SHUTOFF)
-		migration_note(m, "%s: it was started, and has gone off by itself", host_label(m->dst));
-	return m->dst_look.state == GUEST_SHUTOFF || guest_is_active(&m->dst_look);
+	return m->dst_look.state == GUEST_SHUTOFF || (m->opt->start && guest_is_active(&m->dst_look));
 }
 
 static int not_proven(struct migration *m, struct err *err)
@@ -158,24 +168,38 @@ static int not_proven(struct migration *m, struct err *err)
 			m->record.id);
 }
 
-/* The last look before the source is touched: at both hosts, and once more at the source's files. */
-static int prove(struct migration *m, struct err *err)
+static int prove_once(struct migration *m, struct err *err)
 {
 	look_until_clear(m);
 	if (!is_there(m) || m->src_look.state != GUEST_SHUTOFF || m->src_look.qemu_pids != 0)
 		return not_proven(m, err);
-	for (int tries = 0;; tries++) {
-		struct err why auto_err = ERR_INIT;
+	return source_unchanged(m, err);
+}
 
-		if (source_unchanged(m, &why) == 0)
-			return 0;
-		/* one that broke gets another chance: the guest may run there already */
-		if (tries >= PROVE_TRIES || why.status != STATUS_UNREACHABLE) {
+/*
+ * The last look before the source is touched: at both hosts, and once more at the source's files. A host that is away
+ * gets the time to come back: the guest may run at the destination already, and then nothing can be taken back.
+ */
+static int prove(struct migration *m, struct err *err)
+{
+	int64_t until = clock_ms() + m->patience.settle;
+
+	for (;;) {
+		struct err why auto_err = ERR_INIT;
+		bool last = clock_ms() >= until;
+
+		if (prove_once(m, &why) == 0)
+			break;
+		if (last || why.status != STATUS_UNREACHABLE) {
 			err_move(err, &why);
 			return -1;
 		}
+		usleep((useconds_t)m->patience.look_every * 1000);
 		m->lease_lost |= host_reopen(m->src, NULL) == 1;
 	}
+	if (m->opt->start && m->dst_look.state == GUEST_SHUTOFF)
+		migration_note(m, "%s: it was started, and has gone off by itself", host_label(m->dst));
+	return 0;
 }
 
 /* What was defined goes again: it is off there, has not run there, and at the source it is as before. */

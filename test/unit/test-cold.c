@@ -32,7 +32,7 @@ enum { STRIDE = 7 };
 #else
 enum { STRIDE = 1 };
 #endif
-enum { CALLS_MAX = 400 };
+enum { CALLS_MAX = 400, AWAY_MS = 20000 };
 
 /* ---- time passes when somebody waits, and costs next to nothing ---- */
 
@@ -96,6 +96,8 @@ static struct store {
 	enum person person;
 	int person_at; /* before this call */
 	bool person_did;
+	int away_at; /* from this call on no host answers, for a while; 0: they always do */
+	int64_t away_until_us;
 	/* calls: the source's image, and the guest there, were looked at; the guest was defined and started there */
 	int first_stat, last_stat, published_at, last_look, defined_at, started_at, undefined_at;
 	bool open; /* somebody has the source's images open */
@@ -268,11 +270,24 @@ static void person_changes(void)
 	store->person_did = true;
 }
 
+/* The hosts are back before anybody has lost patience. */
+static bool are_away(int n)
+{
+	if (store->away_at && n >= store->away_at && !store->away_until_us)
+		store->away_until_us = slept_us + AWAY_MS * 1000;
+	return slept_us < store->away_until_us;
+}
+
 /* As enter() and leave(). */
 static bool call(const char *name, int *n, struct err *err)
 {
 	if (enter(name, n, err))
 		return true;
+	if (are_away(*n)) {
+		pthread_mutex_unlock(&world_lock);
+		err_set(err, E_DISCONNECTED, 0, "it is away");
+		return true;
+	}
 	if (store->person_at == *n && store->person == STARTS_GUEST)
 		person_starts();
 	if (store->person_at == *n && store->person == CHANGES_FILE)
@@ -1339,6 +1354,8 @@ static enum status run(struct journal *journal, const struct migration_record *r
 		assert_int_equal(remap_add_storage(&opt.remap, setting->map, NULL), 0);
 	store->adopting = record;
 	cold_hosts(&w.m);
+	if (store->away_at)
+		w.m.patience = patience_default;
 	assert_int_equal(interrupt_thread(&thread, scope, work, &w), 0);
 	pthread_join(thread, NULL);
 	last_moved = w.m.moved;
@@ -1599,6 +1616,30 @@ static void test_journal_fails_for_good(void **state)
 {
 	(void)state;
 	every_fault((struct fault) { .kind = FAIL_BEFORE, .journal = true, .for_good = true });
+}
+
+/* No host answers for a while: what has been started at the destination is proven when they are back. */
+static void test_hosts_away(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < ARRAY_SIZE(settings); s++)
+		for (int at = 1; at < CALLS_MAX; at += STRIDE) {
+			struct err err auto_err = ERR_INIT;
+			enum status status;
+
+			setting = &settings[s];
+			new_all();
+			store->away_at = at;
+			say_begin();
+			status = faulty_run((struct fault) { 0 }, NULL, &err);
+			say_where("; away from call %d on; started at the destination %d", at, store->started_at);
+			say_end(status, &err);
+			judge_always();
+			if (store->started_at && at > store->started_at && !last_moved)
+				wrong("it runs at the destination, and has not moved");
+			if (world->calls < at)
+				break;
+		}
 }
 
 /* It does not start at the destination: all goes there again; and the same with each call failing besides. */
@@ -2168,6 +2209,7 @@ int main(void)
 		cmocka_unit_test(test_all_answers_lost_from_nth),
 		cmocka_unit_test(test_journal_fails),
 		cmocka_unit_test(test_journal_fails_for_good),
+		cmocka_unit_test(test_hosts_away),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_killed_before_nth_call),
 		cmocka_unit_test(test_killed_after_nth_call),
