@@ -384,7 +384,7 @@ static int leave_server(struct copying *c, bool at_once, struct err *err)
 static int copy_all(struct migration *m, const struct strv *parts, struct err *err)
 {
 	struct copying c = { .m = m, .lock = PTHREAD_MUTEX_INITIALIZER, .begin_ms = clock_ms() };
-	int rc = 0;
+	int rc;
 
 	c.server = m->share->wait(m->share, m, parts, err);
 	if (!c.server)
@@ -393,9 +393,9 @@ static int copy_all(struct migration *m, const struct strv *parts, struct err *e
 	if (m->report->under_way) /* --detach */
 		m->report->under_way(m->report->under_way_arg);
 	m->report->under_way = NULL;
-	if (make_way(&c, err) < 0)
-		return -1;
-	run_copiers(&c);
+	rc = make_way(&c, &c.err);
+	if (rc == 0)
+		run_copiers(&c);
 	tunnel_backing_end(m);
 	free(c.way);
 	if (c.err.id) {

@@ -91,6 +91,8 @@ static struct store {
 	int statements;
 	bool corrupt,
 		start_fails; /* what is sent comes as something else; the guest does not start at the destination */
+	bool no_way;         /* the server listens on a socket, to which no way can be made */
+	bool still_served;   /* the guest's own files, in the end */
 	bool adopting;       /* how it was to move is not known then */
 	int snapshots;       /* that libvirt knows of at the destination */
 	enum person person;
@@ -911,6 +913,7 @@ static int o_serve(struct host *h, const struct strv *files, const char *address
 	if (done("serve", n, 0, err) < 0)
 		return -1;
 	r->port = 41000;
+	r->socket = store->no_way ? xstrdup("/run/vmmig/nbd") : NULL;
 	r->key = xstrdup("00");
 	return 0;
 }
@@ -1047,6 +1050,16 @@ int eventfd_write(int fd, eventfd_t value)
 	return 0;
 }
 
+static bool intends(sqlite3_stmt *s, const char *kind)
+{
+	char *text = sqlite3_expanded_sql(s);
+	auto_free char *quoted = str_printf("'%s'", kind);
+	bool yes = text && str_starts(text, "INSERT") && strstr(text, quoted);
+
+	sqlite3_free(text);
+	return yes;
+}
+
 /* Statements of the journal; how often somebody looks for requests depends on the clock. */
 int sqlite3_step(sqlite3_stmt *s)
 {
@@ -1059,6 +1072,8 @@ int sqlite3_step(sqlite3_stmt *s)
 		*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
 	if (sqlite3_sql(s) && strstr(sqlite3_sql(s), "request"))
 		return real(s);
+	if (store->no_way && intends(s, "tunnel"))
+		return SQLITE_FULL;
 	pthread_mutex_lock(&world_lock);
 	store->statements++;
 	now = f->journal && (f->for_good ? store->statements >= f->at : store->statements == f->at);
@@ -1332,6 +1347,17 @@ static void end_hosts(struct migration *m)
 	close_hosts(m);
 }
 
+static bool is_served(struct copy_server *server, const char *path)
+{
+	auto_free char *there = path_there(path), *part = file_part_name(there);
+	struct copy_where where_to = { 0 };
+	unsigned generation;
+	bool served = server && copy_server_where(server, part, &where_to, &generation, NULL) == 0;
+
+	copy_where_clear(&where_to);
+	return served;
+}
+
 /* record: of the one to be adopted, or NULL. */
 static enum status run(struct journal *journal, const struct migration_record *record, struct err *err)
 {
@@ -1360,6 +1386,7 @@ static enum status run(struct journal *journal, const struct migration_record *r
 	pthread_join(thread, NULL);
 	last_moved = w.m.moved;
 	migration_clear(&w.m);
+	store->still_served = is_served(sharing.server, "/pool/web1.qcow2") || is_served(sharing.server, "/data/d.raw");
 	copy_server_end(sharing.server);
 	end_hosts(&w.m);
 	remap_clear(&opt.remap);
@@ -2030,6 +2057,26 @@ static void test_adopted_after_it_ran_at_source(void **state)
 		}
 }
 
+/* The server goes on for other guests: it must not keep the files of one whose way to it cannot be made. */
+static void test_no_way_to_server(void **state)
+{
+	struct err err auto_err = ERR_INIT;
+	enum status status;
+
+	(void)state;
+	setting = &settings[0];
+	new_all();
+	store->no_way = true;
+	say_begin();
+	status = faulty_run((struct fault) { 0 }, NULL, &err);
+	say_end(status, &err);
+	if (status == STATUS_OK || status == STATUS_UNDECIDED)
+		wrong("it cannot have been copied");
+	if (store->still_served)
+		wrong("the server keeps its files");
+	judge((struct fault) { 0 }, status);
+}
+
 /* ---- people ---- */
 
 static void test_source_changes(void **state)
@@ -2222,6 +2269,7 @@ int main(void)
 		cmocka_unit_test(test_adoption_fails),
 		cmocka_unit_test(test_adopter_killed_at_start),
 		cmocka_unit_test(test_adopted_after_it_ran_at_source),
+		cmocka_unit_test(test_no_way_to_server),
 		cmocka_unit_test(test_source_changes),
 		cmocka_unit_test(test_guest_started_at_source),
 		cmocka_unit_test(test_guest_started_on_both),
