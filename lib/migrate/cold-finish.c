@@ -270,8 +270,8 @@ int confirm_cold_run(struct migration *m, struct err *err)
 	if (disks_confirm(m, err) < 0)
 		return -1;
 	if (m->src_look.state != GUEST_ABSENT && migration_act(m, m->src, "undefine", guest_undefine, err) < 0) {
-		err_hint(err, "undefine the stale definition: virsh -c %s undefine --keep-nvram %s", host_uri(m->src),
-			 m->record.guest);
+		err_hint(err, "undefine the stale definition: virsh -c %s undefine --keep-nvram --keep-tpm %s",
+			 host_uri(m->src), m->record.guest);
 		return -1;
 	}
 	if (source_is_off(m, err) < 0)

@@ -16,8 +16,8 @@ static int undefine(struct migration *m, struct err *err)
 	rc = guest_undefine(m->src, m->record.uuid, err);
 	effect_end(m, effect, rc < 0 ? err : NULL);
 	if (rc < 0)
-		err_hint(err, "undefine the stale definition: virsh -c %s undefine --keep-nvram %s", host_uri(m->src),
-			 m->record.guest);
+		err_hint(err, "undefine the stale definition: virsh -c %s undefine --keep-nvram --keep-tpm %s",
+			 host_uri(m->src), m->record.guest);
 	return rc;
 }
 
