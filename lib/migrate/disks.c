@@ -144,16 +144,19 @@ static int put_away(struct migration *m, const struct source_image *s, bool quar
 	return effect_result(m, effect, err, "done %s", id);
 }
 
+/* A saved image would make the stale definition go on where the guest was. */
+enum source_disks disks_afterwards(const struct migration *m, const struct image_plan *p)
+{
+	if (p->image->source != DISK_FILE)
+		return SOURCE_KEEP;
+	return m->opt->source_disks == SOURCE_KEEP && disk_is_saved_image(p->disk) ? SOURCE_QUARANTINE
+										   : m->opt->source_disks;
+}
+
 static void say_kept(struct migration *m, const struct image_plan *p)
 {
 	migration_note(m, "%s: disk %s: %s stays, a copy that grows stale", host_label(m->src), p->disk->target,
 		       p->image->path);
-}
-
-/* A saved image would make the stale definition go on where the guest was: it never stays. */
-static bool is_kept(const struct migration *m, const struct image_plan *p)
-{
-	return (m->opt->source_disks == SOURCE_KEEP && !disk_is_saved_image(p->disk)) || p->image->source != DISK_FILE;
 }
 
 /* All of them, also when one cannot be put away; the first reason stays. */
@@ -168,7 +171,7 @@ int disks_confirm(struct migration *m, struct err *err)
 
 		if (p->fate != IMAGE_COPIED)
 			continue;
-		if (is_kept(m, p))
+		if (disks_afterwards(m, p) == SOURCE_KEEP)
 			say_kept(m, p);
 		else if (put_away(m, &s, m->opt->source_disks != SOURCE_DELETE, err) < 0)
 			rc = -1;
@@ -187,7 +190,7 @@ int disks_remember(struct migration *m, struct err *err)
 		auto_free char *object = NULL, *id = NULL;
 		int64_t effect;
 
-		if (p->fate != IMAGE_COPIED || is_kept(m, p))
+		if (p->fate != IMAGE_COPIED || disks_afterwards(m, p) == SOURCE_KEEP)
 			continue;
 		object = str_printf("%s %s", p->disk->target, p->image->path);
 		id = file_id_text(p->src.id);

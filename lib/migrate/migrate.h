@@ -248,7 +248,9 @@ void leftovers_undo(struct migration *m);
 char *disks_full(struct migration *m);
 /* Do the disks lie there as planned? (disks.c) */
 int disks_arrived(struct migration *m, struct err *err);
-/* The source's images once the guest has moved (disks.c). */
+/* What becomes of that image of the source once the guest has moved (disks.c). */
+enum source_disks disks_afterwards(const struct migration *m, const struct image_plan *p);
+/* All of them. */
 int disks_confirm(struct migration *m, struct err *err);
 /*
  * Into the journal, before libvirt or anybody is asked to move anything: which of the source's images are to be put

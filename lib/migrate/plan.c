@@ -69,8 +69,7 @@ static void plan_copied(struct migration *m, const struct image_plan *p)
 		    backing ? backing : "");
 	else
 		add(m, "%s: %s written over", host_label(m->dst), p->dst_path);
-	add(m, "%s: %s %s afterwards", host_label(m->src), p->image->path,
-	    file ? afterwards[m->opt->source_disks] : "left");
+	add(m, "%s: %s %s afterwards", host_label(m->src), p->image->path, afterwards[disks_afterwards(m, p)]);
 }
 
 static void plan_images(struct migration *m)
