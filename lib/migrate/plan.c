@@ -50,9 +50,6 @@ static void plan_fetched(struct migration *m, const struct image_plan *p)
 
 static void plan_copied(struct migration *m, const struct image_plan *p)
 {
-	static const char *const afterwards[] = { [SOURCE_QUARANTINE] = "renamed to PATH.vmmig-quarantine-ID",
-						  [SOURCE_KEEP] = "left",
-						  [SOURCE_DELETE] = "deleted" };
 	auto_free char *size = p->info ? str_bytes(p->info->virtual_size) : xstrdup("?");
 	auto_free char *held = p->info ? str_bytes(p->info->actual_size) : xstrdup("?");
 	auto_free char *backing = image_backing_name(&m->facts.images, p);
@@ -69,7 +66,24 @@ static void plan_copied(struct migration *m, const struct image_plan *p)
 		    backing ? backing : "");
 	else
 		add(m, "%s: %s written over", host_label(m->dst), p->dst_path);
+}
+
+static void plan_afterwards(struct migration *m, const struct image_plan *p)
+{
+	static const char *const afterwards[] = { [SOURCE_QUARANTINE] = "renamed to PATH.vmmig-quarantine-ID",
+						  [SOURCE_KEEP] = "left",
+						  [SOURCE_DELETE] = "deleted" };
+
 	add(m, "%s: %s %s afterwards", host_label(m->src), p->image->path, afterwards[disks_afterwards(m, p)]);
+}
+
+static void plan_put_away(struct migration *m)
+{
+	const struct images *im = &m->facts.images;
+
+	for (size_t i = 0; i < im->n; i++)
+		if (im->v[i].fate == IMAGE_COPIED)
+			plan_afterwards(m, &im->v[i]);
 }
 
 static void plan_images(struct migration *m)
@@ -84,6 +98,8 @@ static void plan_images(struct migration *m)
 			plan_fetched(m, &im->v[i]);
 		else if (im->v[i].fate == IMAGE_COPIED)
 			plan_copied(m, &im->v[i]);
+		if (im->v[i].fate == IMAGE_COPIED && m->mode != MODE_COLD)
+			plan_afterwards(m, &im->v[i]);
 	}
 }
 
@@ -154,6 +170,18 @@ static void plan_postcopy(struct migration *m)
 		strv_take(&m->plan, plan_postcopy_risk(m));
 }
 
+static void plan_autostart(struct migration *m)
+{
+	if (m->facts.look.autostart && m->move.persistent)
+		add(m, "%s: autostart on, as it is now at the source", host_label(m->dst));
+}
+
+static void plan_undefine(struct migration *m)
+{
+	if (m->move.undefine_source)
+		add(m, "%s: domain \"%s\" undefined", host_label(m->src), m->domain->name);
+}
+
 static void plan_running(struct migration *m)
 {
 	plan_downtime(m);
@@ -164,6 +192,10 @@ static void plan_running(struct migration *m)
 	add(m, "%s: domain \"%s\" created%s, %s", host_label(m->dst), m->domain->name,
 	    m->move.persistent ? " and defined" : " (transient, as it is now)",
 	    m->was_running ? "running" : "paused, as it is now");
+	plan_autostart(m);
+	plan_undefine(m);
+	if (m->opt->timeout_s)
+		add(m, "after %u s without an end: %s", m->opt->timeout_s, converge_end_name(m->opt->on_timeout));
 }
 
 static void plan_cold(struct migration *m)
@@ -183,10 +215,14 @@ static void plan_cold(struct migration *m)
 						       : "?");
 	if (m->opt->bandwidth_mib)
 		add(m, "both: at most %u MiB/s, of all disks together", m->opt->bandwidth_mib);
-	add(m, "%s: domain \"%s\" defined%s", host_label(m->dst), m->domain->name,
-	    m->opt->start ? ", and started" : "");
+	add(m, "%s: domain \"%s\" defined", host_label(m->dst), m->domain->name);
 	if (m->facts.src.snapshots > 0)
 		add(m, "%s: libvirt told of its %d snapshots", host_label(m->dst), m->facts.src.snapshots);
+	if (m->opt->start)
+		add(m, "%s: domain \"%s\" started", host_label(m->dst), m->domain->name);
+	plan_put_away(m);
+	plan_undefine(m);
+	plan_autostart(m); /* not before: a power cut must not start it on both hosts */
 }
 
 void plan_make(struct migration *m)
@@ -196,10 +232,4 @@ void plan_make(struct migration *m)
 		plan_cold(m);
 	else
 		plan_running(m);
-	if (m->facts.look.autostart && m->move.persistent)
-		add(m, "%s: autostart on, as it is now at the source", host_label(m->dst));
-	if (m->move.undefine_source)
-		add(m, "%s: domain \"%s\" undefined", host_label(m->src), m->domain->name);
-	if (m->opt->timeout_s && m->mode != MODE_COLD)
-		add(m, "after %u s without an end: %s", m->opt->timeout_s, converge_end_name(m->opt->on_timeout));
 }

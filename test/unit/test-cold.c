@@ -1238,6 +1238,35 @@ static int shut_down(struct migration *m, struct err *err)
 	return begin_find(m, err);
 }
 
+/* The place of the first line of the plan that ends so, from 1; 0: there is none. */
+static size_t planned(const struct migration *m, const char *end)
+{
+	for (size_t i = 0; i < m->plan.n; i++) {
+		size_t len = strlen(m->plan.v[i]), n = strlen(end);
+
+		if (len >= n && str_eq(m->plan.v[i] + len - n, end))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* What is done to it, in the order in which it is done. */
+static void judge_plan(const struct migration *m)
+{
+	static const char *const ends[] = { "\" defined",  "snapshots",    "\" started",
+					    " afterwards", "\" undefined", "autostart on, as it is now at the source" };
+	const bool is_done[] = { true, setting->snapshots, setting->start, true, true, true };
+	size_t last = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		size_t at = planned(m, ends[i]);
+
+		if (is_done[i] ? at <= last : at)
+			broken("the plan has \"%s\" in line %zu, after line %zu", ends[i], at, last);
+		last = is_done[i] ? at : last;
+	}
+}
+
 /* begin_cold_run(), whose checks need libvirt. */
 static int cold_begin(struct migration *m, struct err *err)
 {
@@ -1255,7 +1284,11 @@ static int cold_begin(struct migration *m, struct err *err)
 	m->record.autostart = m->facts.look.autostart;
 	m->move = (struct guest_move) { .persistent = true, .undefine_source = true };
 	m->src_xml = guest_xml(m->src, m->record.uuid, GUEST_XML_PERSISTENT, err);
-	return !m->src_xml ? -1 : begin_rewrite(m, GUEST_XML_PERSISTENT, &m->move.dest_xml, err);
+	if (!m->src_xml || begin_rewrite(m, GUEST_XML_PERSISTENT, &m->move.dest_xml, err) < 0)
+		return -1;
+	plan_make(m);
+	judge_plan(m);
+	return 0;
 }
 
 static void note_undo(void)
