@@ -32,9 +32,8 @@ const struct check check_table[] = {
 	ERROR("E-BLOCK-JOB", MODES_RUNNING, "guest", check_block_job, "No block job runs on a disk of the guest.",
 	      "wait for its end or abort it with virsh blockjob --abort"),
 	ERROR("E-SNAPSHOTS", MODES_ALL, "guest", check_snapshots,
-	      "The guest has no snapshots; libvirt does not migrate a domain that has some. For cold: it has none "
-	      "whose "
-	      "description names a path that changes, nor has a saved image.",
+	      "The guest has no snapshots; libvirt does not migrate a domain that has some. For cold: neither its "
+	      "snapshots nor its saved image name a path that changes, and a saved image is not on shared storage.",
 	      "delete them with virsh snapshot-delete"),
 	WARNING("W-CHECKPOINTS", MODES_ALL, "guest", check_checkpoints,
 		"The guest has no checkpoints; libvirt leaves them behind and the next backup is a full one.",
