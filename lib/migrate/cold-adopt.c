@@ -156,6 +156,12 @@ static int may_roll_back(struct migration *m, const struct said *s, struct err *
 {
 	if (s->defined == DEFINED)
 		return undecided(m, "it was defined at the destination, which does not know it any more", err);
+	/* a device has no time of its last change */
+	if (s->defined == DEFINE_MEANT && s->devices)
+		return undecided(m,
+				 "it may have been defined at the destination, and has block devices, of which nobody "
+				 "can tell whether they were written since",
+				 err);
 	for (size_t i = 0; i < s->copies.n && s->defined == DEFINE_MEANT; i++)
 		if (is_unwritten(m, s->copies.v[i], err) < 0)
 			return -1;

@@ -1972,6 +1972,50 @@ static void test_adopted_after_nth_statement(void **state)
 	every_adoption((struct fault) { .kind = KILL_AFTER, .journal = true }, 2 * STRIDE);
 }
 
+/* A block device that was copied, as the journal has it. */
+static void note_device(const char *migration)
+{
+	struct journal *j = same_journal();
+	int64_t effect = 0;
+
+	assert_int_equal(journal_intent(j, migration, "beta", "copy-device", "/dev/vg/web1", &effect, NULL), 0);
+	assert_int_equal(journal_result(j, effect, "done", NULL), 0);
+	journal_close(j);
+}
+
+/*
+ * Whether it was defined is not known, and it is not there: of files it can be told that it has not run on them, of
+ * block devices not.
+ */
+static void test_adopted_with_device(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < ARRAY_SIZE(settings); s++)
+		for (int device = 0; device < 2; device++) {
+			struct migration_record r = { 0 };
+			struct err err auto_err = ERR_INIT;
+			int at = 1;
+			enum status status;
+
+			setting = &settings[s];
+			do {
+				assert_true(at < CALLS_MAX);
+				assert_true(killed((struct fault) { .kind = KILL_BEFORE, .at = at++ }));
+			} while (!str_eq(world->hit, "define"));
+			assert_true(left_record(&r));
+			if (device)
+				note_device(r.id);
+			status = faulty_run((struct fault) { 0 }, &r, &err);
+			say_where("; device %d", device);
+			say_end(status, &err);
+			judge_always();
+			if (status != (device ? STATUS_UNDECIDED : STATUS_CANCELLED))
+				wrong("not the end that was to be");
+			if (device && world->src.state != GUEST_SHUTOFF)
+				wrong("undecided, and started");
+		}
+}
+
 /* A migration that is finished by another vmmig leaves no more at the destination than one that was not killed. */
 static void test_adopted_leaves_nothing(void **state)
 {
@@ -2298,6 +2342,7 @@ int main(void)
 		cmocka_unit_test(test_next_after_failure),
 		cmocka_unit_test(test_adopted_after_nth_call),
 		cmocka_unit_test(test_adopted_after_nth_statement),
+		cmocka_unit_test(test_adopted_with_device),
 		cmocka_unit_test(test_adopted_leaves_nothing),
 		cmocka_unit_test(test_adoption_fails),
 		cmocka_unit_test(test_adopter_killed_at_start),
