@@ -28,13 +28,12 @@ static int refused(const char *answer, struct err *err)
 }
 
 /*
- * Requests are read while memory and disks are sent. Before that, the guest has not been touched, and Ctrl-C ends it at
- * once, with the guests that would follow in the same call.
+ * Of a guest that runs, requests are read while memory and disks are sent. Before that it has not been touched, and
+ * Ctrl-C ends it at once, with the guests that would follow in the same call. Of a guest that is off, or is to be, they
+ * are read all the time: others of its call may be on their way beside it, whom a signal would end as well.
  */
 static int signal_early(struct app *app, const struct migration_record *r, struct err *err)
 {
-	/* a guest that is off reads them while it shuts down, waits and is copied; others may be on their way beside it
-	 */
 	if ((!str_eq(r->phase, "begin") && !str_eq(r->phase, "prepare")) || str_eq(r->mode, mode_name(MODE_COLD)))
 		return 0;
 	if (kill(r->pid, SIGINT) < 0 && errno != ESRCH)

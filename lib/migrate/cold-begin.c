@@ -53,15 +53,6 @@ static int is_off(struct migration *m, struct err *err)
 	return l.state == GUEST_SHUTOFF;
 }
 
-/* vmmig cancel */
-static bool is_cancelled(struct migration *m)
-{
-	if (!control_poll_cold(m))
-		return false;
-	m->stop_asked = E_CANCELLED;
-	return true;
-}
-
 static int wait_until_off(struct migration *m, struct err *err)
 {
 	int64_t now = clock_ms(), until = now + (int64_t)limit_s(m) * 1000, asked = now;
@@ -69,10 +60,14 @@ static int wait_until_off(struct migration *m, struct err *err)
 	for (;;) {
 		int off = is_off(m, err);
 
-		if (off)
-			return off < 0 ? -1 : 0;
-		if (interrupt_pending() || is_cancelled(m))
+		if (off > 0)
+			return 0;
+		if (interrupt_pending()) { /* which may have cut the look off */
+			err_clear(err);
 			return err_set(err, E_CANCELLED, 0, "interrupted while the guest was shutting down");
+		}
+		if (off < 0)
+			return -1;
 		now = clock_ms();
 		if (now >= until)
 			return too_slow(m, err);
@@ -119,6 +114,7 @@ int begin_cold_run(struct migration *m, struct err *err)
 
 	if (begin_lease(m, err) < 0 || check_refuse_state(m->src, m->mode, m->opt->shutdown, &m->facts.look, err) < 0)
 		return -1;
+	control_listen(m);
 	active = guest_is_active(&m->facts.look);
 	if (active && begin_running(m, err) < 0)
 		return -1;

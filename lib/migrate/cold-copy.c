@@ -312,19 +312,12 @@ static void *copier_main(void *arg)
 	return NULL;
 }
 
-/* Requests of other terminals: the lock keeps reports apart. */
 static bool copiers_run(struct copying *c)
 {
 	bool run;
 
 	pthread_mutex_lock(&c->lock);
 	run = c->running > 0;
-	if (run && control_poll_cold(c->m) && !c->stop) {
-		err_set(&c->err, E_CANCELLED, 0, "stopped, as was asked; the guest is as before at %s",
-			host_label(c->m->src));
-		c->m->stop_asked = E_CANCELLED;
-		stop_all(c);
-	}
 	pthread_mutex_unlock(&c->lock);
 	return run;
 }

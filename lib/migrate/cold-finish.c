@@ -224,6 +224,8 @@ int finish_cold_run(struct migration *m, struct err *err)
 {
 	struct err why auto_err = ERR_INIT;
 
+	if (control_deafen(m)) /* vmmig cancel; from here on it is too late */
+		return err_set(err, E_CANCELLED, 0, "stopped, as was asked, before it was defined at the destination");
 	interrupt_ack();
 	interrupt_hold(true); /* to the end: what is looked at here decides */
 	if (still_off(m, err) < 0 || source_unchanged(m, err) < 0)

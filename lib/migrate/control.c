@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What other terminals ask of a migration under way: vmmig cancel and tune leave it in the journal. */
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "migrate/perform-private.h"
 
-enum { EVERY_MS = 400 };
+enum {
+	EVERY_MS = 400,
+	LISTEN_MS = 200, /* who ends it waits for so long */
+};
 
 static char *ask_cancel(struct watch *w)
 {
@@ -146,12 +153,67 @@ static char *answer_cold(void *arg, const struct request_record *r)
 	return NULL;
 }
 
-bool control_poll_cold(struct migration *m)
+/* ---- a guest that is off: heard in whatever its thread is at ---- */
+
+struct listener {
+	struct migration *m;
+	pthread_t thread;
+	atomic_bool over, cancelled;
+};
+
+static bool poll_cold(struct listener *l)
 {
 	bool cancel = false;
 
-	answer_or_log(m, answer_cold, &cancel);
+	answer_or_log(l->m, answer_cold, &cancel);
+	if (cancel)
+		atomic_store(&l->cancelled, true);
 	return cancel;
+}
+
+static void *listen_main(void *arg)
+{
+	struct listener *l = arg;
+
+	while (!atomic_load(&l->over)) {
+		if (poll_cold(l))
+			interrupt_ask(l->m->scope);
+		usleep(LISTEN_MS * 1000);
+	}
+	return NULL;
+}
+
+void control_listen(struct migration *m)
+{
+	struct listener *l;
+
+	if (m->listener || !m->scope)
+		return;
+	l = xcalloc(1, sizeof(*l));
+	l->m = m;
+	if (interrupt_thread(&l->thread, m->scope, listen_main, l) == 0) {
+		m->listener = l;
+		return;
+	}
+	log_warn("vmmig cancel will not be heard");
+	free(l);
+}
+
+bool control_deafen(struct migration *m)
+{
+	struct listener *l = STEAL(m->listener);
+	bool cancelled;
+
+	if (!l)
+		return false;
+	atomic_store(&l->over, true);
+	pthread_join(l->thread, NULL);
+	poll_cold(l); /* once more: it may have come since */
+	cancelled = atomic_load(&l->cancelled);
+	if (cancelled)
+		m->stop_asked = E_CANCELLED;
+	free(l);
+	return cancelled;
 }
 
 static char *too_late(void *arg, const struct request_record *r)

@@ -258,6 +258,7 @@ enum status migrate_walk(struct migration *m, const struct phase phases[], size_
 	m->stop_asked = E_INTERNAL;
 	m->report->guest = m->guest;
 	entered = forward(m, phases, n, err);
+	control_deafen(m);
 	tunnel_close(m);
 	foresight_end(m);
 	if (!m->moved)
@@ -286,6 +287,7 @@ enum status migrate_guest(struct migration *m, struct err *err)
 
 void migration_clear(struct migration *m)
 {
+	control_deafen(m);
 	foresight_end(m);
 	host_hold_end(m->lease);
 	migration_record_clear(&m->record);

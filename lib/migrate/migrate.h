@@ -130,9 +130,10 @@ struct migration {
 	uint64_t downtime_before;
 	int64_t downtime_effect;
 	/* cold */
-	bool shut_down; /* by us */
-	char *src_xml;  /* its definition, as it was in the beginning; may hold secrets: never shown */
-	bool started;   /* at the destination: from here on its disks there are its own */
+	bool shut_down;            /* by us */
+	char *src_xml;             /* its definition, as it was in the beginning; may hold secrets: never shown */
+	bool started;              /* at the destination: from here on its disks there are its own */
+	struct listener *listener; /* to vmmig cancel (control.c) */
 	struct cold_file *files;
 	size_t files_n;
 	struct exec_hold *copy_locks; /* on the parts of those that only this guest writes */
@@ -258,8 +259,13 @@ int disks_confirm(struct migration *m, struct err *err);
  */
 int disks_remember(struct migration *m, struct err *err);
 int disks_confirm_remembered(struct migration *m, struct err *err);
-/* The same for a guest that is copied; true: it is to be cancelled. */
-bool control_poll_cold(struct migration *m);
+/*
+ * For a guest that is off: from control_listen() on, vmmig cancel ends its move wherever it is, as if its scope had
+ * been asked to; up to control_deafen(), at the latest before it is defined. True: it was cancelled, and m->stop_asked
+ * says so as well (control.c).
+ */
+void control_listen(struct migration *m);
+bool control_deafen(struct migration *m);
 /* Those who still ask something of it are told that it is too late (control.c). */
 void control_end(struct migration *m);
 /* By what was seen last: has one half of a guest in post-copy ended? Then what it had in memory is lost (rescue.c). */

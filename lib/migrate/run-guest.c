@@ -255,13 +255,8 @@ static struct copy_server *wait_for_server(struct copy_share *s, struct migratio
 	server_spec(g, m);
 	pthread_mutex_unlock(&r->lock);
 	run_tell(r, EVENT_READY, g->index);
-	while (!server && !interrupt_pending()) {
+	while (!server && !interrupt_pending())
 		server = wait_a_second(g);
-		if (!server && control_poll_cold(m)) { /* vmmig cancel */
-			m->stop_asked = E_CANCELLED;
-			break;
-		}
-	}
 	if (server && !interrupt_pending())
 		return server;
 	err_set(err, E_CANCELLED, 0, "interrupted before its copy began");

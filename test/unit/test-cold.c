@@ -100,6 +100,9 @@ static struct store {
 	bool person_did;
 	int away_at; /* from this call on no host answers, for a while; 0: they always do */
 	int64_t away_until_us;
+	int cancel_at;       /* before this call vmmig cancel asks it to stop */
+	bool asked, in_time; /* it has; and somebody listened */
+	bool heard;
 	/* calls: the source's image, and the guest there, were looked at; the guest was defined and started there */
 	int first_stat, last_stat, published_at, last_look, defined_at, started_at, undefined_at;
 	bool open; /* somebody has the source's images open */
@@ -280,6 +283,29 @@ static bool are_away(int n)
 	return slept_us < store->away_until_us;
 }
 
+static struct migration *under_way;
+
+/* Who listens answers at once: the call waits for that, so that it is this one before which it was heard. */
+static void ask_to_cancel(void)
+{
+	const struct timespec nap = { .tv_nsec = 200000 };
+	int64_t seq = 0;
+
+	if (!under_way->record.id[0])
+		return;
+	store->asked = true;
+	store->in_time = under_way->listener; /* who may be gone as soon as it has heard */
+	if (journal_request(under_way->journal, under_way->record.id, "cancel", 0, &seq, NULL) < 0)
+		broken("the request was not taken");
+	for (int i = 0; store->in_time && !store->heard && i < 20000; i++) {
+		auto_free char *answer = NULL;
+
+		if (journal_answer_get(under_way->journal, seq, &answer, NULL) == 0)
+			store->heard = str_eq(answer, "done");
+		nanosleep(&nap, NULL);
+	}
+}
+
 /* As enter() and leave(). */
 static bool call(const char *name, int *n, struct err *err)
 {
@@ -290,6 +316,8 @@ static bool call(const char *name, int *n, struct err *err)
 		err_set(err, E_DISCONNECTED, 0, "it is away");
 		return true;
 	}
+	if (store->cancel_at == *n)
+		ask_to_cancel();
 	if (store->person_at == *n && store->person == STARTS_GUEST)
 		person_starts();
 	if (store->person_at == *n && store->person == CHANGES_FILE)
@@ -1272,6 +1300,7 @@ static int cold_begin(struct migration *m, struct err *err)
 {
 	if (begin_lease(m, err) < 0 || check_refuse_state(m->src, m->mode, m->opt->shutdown, &m->facts.look, err) < 0)
 		return -1;
+	control_listen(m);
 	if (guest_is_active(&m->facts.look) && shut_down(m, err) < 0)
 		return -1;
 	m->domain = guest_definition(m->src, &m->facts.look, err);
@@ -1413,6 +1442,7 @@ static enum status run(struct journal *journal, const struct migration_record *r
 		assert_int_equal(remap_add_storage(&opt.remap, setting->map, NULL), 0);
 	store->adopting = record;
 	cold_hosts(&w.m);
+	under_way = &w.m;
 	if (store->away_at)
 		w.m.patience = patience_default;
 	assert_int_equal(interrupt_thread(&thread, scope, work, &w), 0);
@@ -2134,6 +2164,38 @@ static void test_adopted_after_it_ran_at_source(void **state)
 		}
 }
 
+/* vmmig cancel is heard in whatever it is at, until it is to be defined. */
+static void test_cancelled(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < ARRAY_SIZE(settings); s++)
+		for (int at = 1, in_time = 0; at < CALLS_MAX; at += STRIDE) {
+			struct err err auto_err = ERR_INIT;
+			enum status status;
+			bool late;
+
+			setting = &settings[s];
+			new_all();
+			store->cancel_at = at;
+			say_begin();
+			status = faulty_run((struct fault) { 0 }, NULL, &err);
+			say_where("; cancelled before call %d of %d; asked %d, in time %d, heard %d", at, world->calls,
+				  store->asked, store->in_time, store->heard);
+			say_end(status, &err);
+			in_time += store->in_time;
+			late = store->asked && !store->in_time && in_time;
+			if (store->in_time != store->heard)
+				wrong("nobody has answered");
+			if (late && at <= store->published_at)
+				wrong("nobody listens, and the disks have not got their names");
+			if (status != (store->asked && !late ? STATUS_CANCELLED : STATUS_OK))
+				wrong("not the end that was to be");
+			judge((struct fault) { 0 }, status);
+			if (world->calls < at)
+				break;
+		}
+}
+
 /* The server goes on for other guests: it must not keep the files of one whose way to it cannot be made. */
 static void test_no_way_to_server(void **state)
 {
@@ -2347,6 +2409,7 @@ int main(void)
 		cmocka_unit_test(test_adoption_fails),
 		cmocka_unit_test(test_adopter_killed_at_start),
 		cmocka_unit_test(test_adopted_after_it_ran_at_source),
+		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_no_way_to_server),
 		cmocka_unit_test(test_source_changes),
 		cmocka_unit_test(test_guest_started_at_source),
