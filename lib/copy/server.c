@@ -185,8 +185,8 @@ int copy_server_drop(struct copy_server *s, const struct strv *files, bool at_on
 	for (size_t i = 0; i < s->files.n; i++)
 		if (strv_has(files, s->files.v[i]))
 			s->files.v[i][0] = '\0'; /* it keeps its number */
-	if (at_once)
-		rc = listen_anew(s, err);
+	if (at_once)                             /* perhaps once more, after the session broke */
+		rc = host_reopen(s->dst, err) < 0 ? -1 : listen_anew(s, err);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }

@@ -43,7 +43,7 @@ char *copy_server_socket(struct copy_server *s);
 int copy_server_mend(struct copy_server *s, unsigned generation, struct err *err);
 /*
  * These files are not served any more. at_once: also not to a sender that was given up and may live on somewhere: the
- * server is made anew, and those who send something else at that moment do so once more.
+ * server is made anew, and those who send something else at that moment do so once more. May be tried again.
  */
 int copy_server_drop(struct copy_server *s, const struct strv *files, bool at_once, struct err *err);
 

@@ -39,6 +39,7 @@ struct copier {
 	unsigned generation;
 	pthread_t thread;
 	bool threaded;
+	bool locked; /* the base it waits for is its own to bring, or there */
 };
 
 /* ---- progress ---- */
@@ -135,35 +136,11 @@ static int make_way(struct copying *c, struct err *err)
 	return socket ? tunnel_backing_begin(c->m, socket, &c->way, err) : 0;
 }
 
-/* A session that died may hold them for a while yet: 1. */
-static int held_again(struct migration *m, bool new_dst, struct err *err)
-{
-	struct err why auto_err = ERR_INIT;
-	int rc = migration_keep_lease(m, &why);
-
-	if (rc == 0 && new_dst) {
-		rc = cold_lock_again(m, &why);
-		m->copy_locks_lost = rc < 0;
-	}
-	if (rc < 0 && err_is(&why, E_BUSY))
-		return 1;
-	if (rc < 0)
-		err_move(err, &why);
-	return rc;
-}
-
-/* Sessions of this guest, with what they held: lease and locks. Then the server, and the way to it. The lock is held.
- */
+/* The sessions of this guest first. Then the server, and the way to it. The lock is held. */
 static int mend(struct copying *c, unsigned generation, struct err *err)
 {
-	struct migration *m = c->m;
-	int src = host_reopen(m->src, NULL), dst = host_reopen(m->dst, NULL), rc;
+	int rc = cold_mend(c->m, err);
 
-	m->lease_lost |= src == 1;
-	m->copy_locks_lost |= dst == 1;
-	if (src < 0 || dst < 0)
-		return 1;
-	rc = held_again(m, m->copy_locks_lost, err);
 	if (rc)
 		return rc;
 	rc = copy_server_mend(c->server, generation, err);
@@ -187,25 +164,53 @@ static int on_mend(void *arg, struct err *err)
 
 /* ---- perform ---- */
 
-/* A base that others bring: there when they let go of it; else it is ours to bring. */
-static int await(struct copying *c, struct cold_file *f, struct err *err)
+static int lock_step(void *arg, struct err *err)
 {
-	int rc = 0;
+	struct copier *k = arg;
+	int rc = cold_base_lock(k->c->m, k->f, err);
 
-	while (rc == 0) {
-		if (is_stopped(c) || interrupt_pause(AWAIT_MS))
-			return err_set(err, E_CANCELLED, 0, "interrupted while a backing file was waited for");
-		rc = cold_base_lock(c->m, f, err);
-	}
+	k->locked = rc > 0;
+	return rc < 0 ? -1 : 0;
+}
+
+/* Reads a whole file: not under the lock of those who copy. */
+static int look_step(void *arg, struct err *err)
+{
+	struct copier *k = arg;
+	int rc = cold_base_look(k->c->m, k->f, err);
+
 	if (rc < 0)
 		return -1;
-	rc = cold_base_look(c->m, f, err); /* reads a whole file: not under the lock */
-	pthread_mutex_lock(&c->lock);
-	f->there = rc > 0;
-	if (rc == 0)
-		rc = cold_part_open(c->m, f, err);
-	pthread_mutex_unlock(&c->lock);
-	return rc < 0 ? -1 : 0;
+	pthread_mutex_lock(&k->c->lock);
+	k->f->there = rc > 0;
+	pthread_mutex_unlock(&k->c->lock);
+	return 0;
+}
+
+static int open_step(void *arg, struct err *err)
+{
+	struct copier *k = arg;
+	int rc;
+
+	pthread_mutex_lock(&k->c->lock);
+	rc = cold_part_open(k->c->m, k->f, err);
+	pthread_mutex_unlock(&k->c->lock);
+	return rc;
+}
+
+/* A base that others bring: there when they let go of it; else it is ours to bring. */
+static int await(struct copier *k, const struct copy_link *link, struct err *err)
+{
+	k->locked = false;
+	while (!k->locked) {
+		if (is_stopped(k->c) || interrupt_pause(AWAIT_MS))
+			return err_set(err, E_CANCELLED, 0, "interrupted while a backing file was waited for");
+		if (copy_insist(link, lock_step, k, err) < 0)
+			return -1;
+	}
+	if (copy_insist(link, look_step, k, err) < 0)
+		return -1;
+	return k->f->there ? 0 : copy_insist(link, open_step, k, err);
 }
 
 static int finish_step(void *arg, struct err *err)
@@ -216,38 +221,44 @@ static int finish_step(void *arg, struct err *err)
 }
 
 /* Those who wait for a base need not wait for the rest of this guest. */
-static int publish_base(struct copying *c, struct cold_file *f, struct err *err)
+static int publish_step(void *arg, struct err *err)
 {
+	struct copier *k = arg;
 	int rc;
 
-	if (f->p->fate != IMAGE_FETCHED)
+	if (k->f->p->fate != IMAGE_FETCHED)
 		return 0;
-	pthread_mutex_lock(&c->lock);
-	rc = cold_publish(c->m, f, err);
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&k->c->lock);
+	rc = cold_publish(k->c->m, k->f, err);
+	pthread_mutex_unlock(&k->c->lock);
 	return rc;
+}
+
+static struct copy_link link_of(struct copier *k)
+{
+	return (struct copy_link) { .retry_ms = RETRY_MS,
+				    .where = on_where,
+				    .sent = on_sent,
+				    .mend = on_mend,
+				    .progress = on_progress,
+				    .note = on_note,
+				    .arg = k };
 }
 
 static int copy_one(struct copier *k, struct err *err)
 {
-	const struct copy_link link = { .retry_ms = RETRY_MS,
-					.where = on_where,
-					.sent = on_sent,
-					.mend = on_mend,
-					.progress = on_progress,
-					.note = on_note,
-					.arg = k };
+	const struct copy_link link = link_of(k);
 	struct migration *m = k->c->m;
 	struct cold_file *f = k->f;
 
-	if (f->awaited && await(k->c, f, err) < 0)
+	if (f->awaited && await(k, &link, err) < 0)
 		return -1;
 	if (f->there)
 		return 0;
 	if (copy_send(m->src, m->dst, &f->copy, &link, err) < 0 ||
 	    copy_verify(m->src, m->dst, &f->copy, &link, err) < 0 || copy_insist(&link, finish_step, k, err) < 0)
 		return -1;
-	return publish_base(k->c, f, err);
+	return copy_insist(&link, publish_step, k, err);
 }
 
 /* The next one that nobody is at; those that others bring come last, when all that we hold is on its way. */
@@ -363,15 +374,30 @@ static bool was_retried(const struct migration *m)
 	return false;
 }
 
+struct leaving {
+	struct copying *c;
+	bool at_once;
+};
+
 /* A base may yet be wanted by another guest, when this one has not brought it. */
-static int leave_server(struct copying *c, bool at_once, struct err *err)
+static int leave_step(void *arg, struct err *err)
 {
+	struct leaving *l = arg;
+	struct migration *m = l->c->m;
 	struct strv own auto_strv = { 0 };
 
-	for (size_t i = 0; i < c->m->files_n; i++)
-		if (c->m->files[i].p->fate == IMAGE_COPIED)
-			strv_add(&own, c->m->files[i].part);
-	return copy_server_drop(c->server, &own, at_once, err);
+	for (size_t i = 0; i < m->files_n; i++)
+		if (m->files[i].p->fate == IMAGE_COPIED)
+			strv_add(&own, m->files[i].part);
+	return copy_server_drop(l->c->server, &own, l->at_once, err);
+}
+
+static int leave_server(struct copying *c, bool at_once, struct err *err)
+{
+	struct copy_link link = cold_link(c->m);
+
+	link.retry_ms = RETRY_MS;
+	return copy_insist(&link, leave_step, &(struct leaving) { c, at_once }, err);
 }
 
 static int copy_all(struct migration *m, const struct strv *parts, struct err *err)
@@ -402,13 +428,23 @@ static int copy_all(struct migration *m, const struct strv *parts, struct err *e
 	return rc;
 }
 
-/* All are there, and the same as the source's: now they get their names. */
-static int publish_all(struct migration *m, struct err *err)
+static int publish_all_step(void *arg, struct err *err)
 {
+	struct migration *m = arg;
+
 	for (size_t i = 0; i < m->files_n; i++)
 		if (cold_publish(m, &m->files[i], err) < 0)
 			return -1;
 	return 0;
+}
+
+/* All are there, and the same as the source's: now they get their names. */
+static int publish_all(struct migration *m, struct err *err)
+{
+	struct copy_link link = cold_link(m);
+
+	link.retry_ms = RETRY_MS;
+	return copy_insist(&link, publish_all_step, m, err);
 }
 
 int perform_cold_run(struct migration *m, struct err *err)

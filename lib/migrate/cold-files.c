@@ -76,7 +76,14 @@ int cold_base_lock(struct migration *m, struct cold_file *f, struct err *err)
 	const char *names[] = { f->part, NULL };
 	int rc = files_lock(m->dst, true, names, &f->lock, err);
 
+	f->ours |= rc == 0;
 	return rc < 0 ? err_wrap(err, "%s", host_label(m->dst)) : !rc;
+}
+
+static void let_go(struct cold_file *f)
+{
+	f->ours = false;
+	host_hold_end(STEAL(f->lock));
 }
 
 int cold_base_look(struct migration *m, struct cold_file *f, struct err *err)
@@ -84,11 +91,11 @@ int cold_base_look(struct migration *m, struct cold_file *f, struct err *err)
 	int rc = fetch_there_meanwhile(m, f->p, err);
 
 	if (rc > 0)
-		host_hold_end(STEAL(f->lock));
+		let_go(f);
 	return rc;
 }
 
-int cold_lock_again(struct migration *m, struct err *err)
+static int lock_again(struct migration *m, struct err *err)
 {
 	host_hold_end(STEAL(m->copy_locks));
 	host_hold_end(STEAL(m->use_locks));
@@ -98,7 +105,7 @@ int cold_lock_again(struct migration *m, struct err *err)
 		struct cold_file *f = &m->files[i];
 		int rc;
 
-		if (!f->lock)
+		if (!f->ours)
 			continue;
 		host_hold_end(STEAL(f->lock));
 		rc = cold_base_lock(m, f, err);
@@ -110,14 +117,56 @@ int cold_lock_again(struct migration *m, struct err *err)
 	return 0;
 }
 
+/* A session that died may hold them for a while yet: 1. */
+static int held_again(struct migration *m, struct err *err)
+{
+	struct err why auto_err = ERR_INIT;
+	int rc = migration_keep_lease(m, &why);
+
+	if (rc == 0 && m->copy_locks_lost) {
+		rc = lock_again(m, &why);
+		m->copy_locks_lost = rc < 0;
+	}
+	if (rc < 0 && err_is(&why, E_BUSY))
+		return 1;
+	if (rc < 0)
+		err_move(err, &why);
+	return rc;
+}
+
+int cold_mend(struct migration *m, struct err *err)
+{
+	int src = host_reopen(m->src, NULL), dst = host_reopen(m->dst, NULL);
+
+	m->lease_lost |= src == 1;
+	m->copy_locks_lost |= dst == 1;
+	return src < 0 || dst < 0 ? 1 : held_again(m, err);
+}
+
+static int on_mend(void *arg, struct err *err)
+{
+	return cold_mend(arg, err);
+}
+
+static void on_note(void *arg, const char *text)
+{
+	migration_note(arg, "%s", text);
+}
+
+struct copy_link cold_link(struct migration *m)
+{
+	return (struct copy_link) { .mend = on_mend, .note = on_note, .arg = m };
+}
+
 /* ---- one file ---- */
 
 int cold_part_open(struct migration *m, struct cold_file *f, struct err *err)
 {
 	/* nothing takes a device back; but whoever comes later has to know of it */
-	if (f->copy.device && effect_begin(m, m->dst, "copy-device", f->part, &f->device_effect, err) < 0)
+	if (f->copy.device && !f->device_effect &&
+	    effect_begin(m, m->dst, "copy-device", f->part, &f->device_effect, err) < 0)
 		return -1;
-	if (!f->copy.device) {
+	if (!f->copy.device && !f->made) {
 		if (!made_intend(m, f->p->fate == IMAGE_COPIED ? MADE_COPY : MADE_BACKING, f->p->dst_path, err))
 			return -1;
 		f->made = m->made_n;
@@ -152,10 +201,10 @@ int cold_publish(struct migration *m, struct cold_file *f, struct err *err)
 	f->device_effect = 0;
 	if (!f->finished)
 		return 0;
-	f->finished = false;
 	if (made_publish(m, &m->made[f->made - 1], f->id, err) < 0)
 		return -1;
-	host_hold_end(STEAL(f->lock));
+	f->finished = false;
+	let_go(f);
 	return 0;
 }
 
@@ -177,6 +226,7 @@ static int prepare_by_service(struct migration *m, struct err *err)
 	return 0;
 }
 
+/* May be tried again. */
 static int prepare_one(struct migration *m, struct cold_file *f, struct err *err)
 {
 	int rc;
@@ -185,7 +235,7 @@ static int prepare_one(struct migration *m, struct cold_file *f, struct err *err
 		return 0;
 	if (f->p->fate == IMAGE_COPIED)
 		return cold_part_open(m, f, err);
-	rc = cold_base_lock(m, f, err);
+	rc = f->ours ? 1 : cold_base_lock(m, f, err); /* it is ours where this is another try */
 	f->awaited = rc == 0;
 	if (rc <= 0)
 		return rc;
@@ -194,15 +244,29 @@ static int prepare_one(struct migration *m, struct cold_file *f, struct err *err
 	return rc ? (rc < 0 ? -1 : 0) : cold_part_open(m, f, err);
 }
 
+struct preparing {
+	struct migration *m;
+	struct cold_file *f;
+};
+
+static int prepare_step(void *arg, struct err *err)
+{
+	struct preparing *p = arg;
+
+	return prepare_one(p->m, p->f, err);
+}
+
 int prepare_cold_run(struct migration *m, struct err *err)
 {
+	struct copy_link link = cold_link(m);
+
 	if (disks_remember(m, err) < 0 || prepare_directories(m, err) < 0 || fetch_lock_use(m, err) < 0 ||
 	    cold_files_begin(m, err) < 0 || prepare_by_service(m, err) < 0)
 		return -1;
 	for (size_t i = 0; i < m->files_n; i++) {
 		if (interrupt_pending())
 			return err_set(err, E_CANCELLED, 0, "interrupted while the disks were prepared");
-		if (prepare_one(m, &m->files[i], err) < 0)
+		if (copy_insist(&link, prepare_step, &(struct preparing) { m, &m->files[i] }, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -13,6 +13,7 @@ struct cold_file {
 	bool awaited;           /* another vmmig, or another guest of this call, brings it: a base of both */
 	bool there;             /* nothing is to be done any more */
 	bool taken;             /* somebody is at it */
+	bool ours;              /* a base that we bring: its lock is to be held */
 	struct exec_hold *lock; /* of a base, until it has its name: nobody else brings it */
 	bool finished;          /* it is complete, and waits for its name */
 	struct file_id id;      /* of a finished one */
@@ -31,10 +32,15 @@ int cold_base_look(struct migration *m, struct cold_file *f, struct err *err);
 int cold_part_open(struct migration *m, struct cold_file *f, struct err *err);
 /* A file that has come and was verified gets owner, mode, and the name of its backing file. */
 int cold_part_finish(struct migration *m, struct cold_file *f, struct err *err);
-/* And its own name. A base gets it at once, and is let go of. */
+/* And its own name. A base gets it at once, and is let go of. All of these may be tried again. */
 int cold_publish(struct migration *m, struct cold_file *f, struct err *err);
-/* After the session with the destination broke: the same locks again. -1 with E_BUSY: the old session holds one yet. */
-int cold_lock_again(struct migration *m, struct err *err);
+/*
+ * After a session broke: new ones, with the lease and the locks that the old ones held. 0; 1: a host does not answer
+ * yet, or the old session holds one yet; -1 err.
+ */
+int cold_mend(struct migration *m, struct err *err);
+/* For copy_insist(), where the copy server has no part in it; mends by cold_mend(). */
+struct copy_link cold_link(struct migration *m);
 
 /* What finish and recovery do alike (cold-finish.c): the destination's libvirt is told of the source's snapshots. */
 int cold_add_snapshots(struct migration *m, struct err *err);

@@ -36,18 +36,53 @@ struct made *made_intend(struct migration *m, enum made_kind kind, const char *p
 	return d;
 }
 
+/* It has both names where whoever gave it the second one was cut off before it took the first. */
+static int drop_temp(struct migration *m, const struct made *d, struct err *err)
+{
+	enum file_gone gone = FILE_ABSENT;
+
+	if (file_remove(m->dst, d->temp, d->id, &gone, err) < 0)
+		return -1;
+	return gone == FILE_REMOVED || gone == FILE_ABSENT
+		       ? 1
+		       : err_set(err, E_PREPARE, 0, "%s stays: %s", d->temp, file_gone_name(gone));
+}
+
+/* Has it got its name by a try whose answer was lost? 1: yes; 0: no. */
+static int has_its_name(struct migration *m, const struct made *d, struct err *err)
+{
+	const char *paths[] = { d->temp, d->path };
+	struct file_fact f[2] = { { 0 }, { 0 } };
+	int rc = files_stat(m->dst, paths, 2, f, err);
+	bool named = f[1].present == FACT_YES && file_id_eq(f[1].id, d->id), both = named && f[0].present == FACT_YES;
+
+	file_fact_clear(&f[0]);
+	file_fact_clear(&f[1]);
+	if (rc < 0)
+		return -1;
+	return both ? drop_temp(m, d, err) : named;
+}
+
+static int give_name(struct migration *m, struct made *d, bool again, struct err *err)
+{
+	int rc = again ? has_its_name(m, d, err) : 0;
+
+	if (rc == 0 && file_publish(m->dst, d->temp, d->path, d->id, err) < 0) {
+		d->unnamed = err_is(err, E_PREPARE); /* an answer: what has that name is not ours */
+		rc = -1;
+	}
+	return rc < 0 ? err_wrap(err, "%s: %s", host_label(m->dst), d->path) : 0;
+}
+
 int made_publish(struct migration *m, struct made *d, struct file_id id, struct err *err)
 {
 	auto_free char *text = file_id_text(id);
+	bool again = d->have_id;
 
 	d->id = id;
 	d->have_id = true;
-	if (effect_result(m, d->effect, err, "made %s", text) < 0)
+	if (effect_result(m, d->effect, err, "made %s", text) < 0 || give_name(m, d, again, err) < 0)
 		return -1;
-	if (file_publish(m->dst, d->temp, d->path, id, err) < 0) {
-		d->unnamed = err_is(err, E_PREPARE); /* an answer: what has that name is not ours */
-		return err_wrap(err, "%s: %s", host_label(m->dst), d->path);
-	}
 	return effect_result(m, d->effect, err, "done %s", text);
 }
 

@@ -235,6 +235,7 @@ int made_image(struct migration *m, const char *path, const struct image_make *m
 struct made *made_intend(struct migration *m, enum made_kind kind, const char *path, struct err *err);
 /* Is it made under its part name, with which the next vmmig goes on? */
 bool made_is_part(enum made_kind kind);
+/* May be tried again: one that has got its name by then is done. */
 int made_publish(struct migration *m, struct made *d, struct file_id id, struct err *err);
 /* NULL: it is gone; else why it was left; caller frees. *asked: the host has answered, so asking again gives the same.
  */

@@ -104,7 +104,7 @@ static struct store {
 	bool asked, in_time; /* it has; and somebody listened */
 	bool heard;
 	/* calls: the source's image, and the guest there, were looked at; the guest was defined and started there */
-	int first_stat, last_stat, published_at, last_look, defined_at, started_at, undefined_at;
+	int first_stat, last_stat, sent_at, published_at, last_look, defined_at, started_at, undefined_at;
 	bool open; /* somebody has the source's images open */
 } * store;
 
@@ -965,6 +965,8 @@ static int o_send(struct host *h, const struct send_piece *p, struct err *err)
 
 	if (call("send", &n, err))
 		return -1;
+	if (!store->sent_at)
+		store->sent_at = n;
 	from = find(files_of(h), p->path);
 	to = place < SERVED ? find(&store->host[BETA], store->serving[place]) : NULL;
 	if (!from || !to || i >= strlen(from->data) || p->offset + p->length > (from->size + 511) / 512 * 512) {
@@ -1727,6 +1729,8 @@ static void test_hosts_away(void **state)
 			judge_always();
 			if (store->started_at && at > store->started_at && !last_moved)
 				wrong("it runs at the destination, and has not moved");
+			if (store->sent_at && at > store->sent_at && at <= store->published_at && status != STATUS_OK)
+				wrong("it has not gone on with its copy");
 			if (world->calls < at)
 				break;
 		}
