@@ -59,7 +59,7 @@ _vmmig_value() {
 	local option=$1 cur=$2
 	shift 2
 	case $option in
-	--to|--from) _vmmig_offer "$cur" < <(_vmmig_hosts "$@") ;;
+	--to|--from|--keep|--kill|--fenced) _vmmig_offer "$cur" < <(_vmmig_hosts "$@") ;;
 	--config|-c)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null ;;
@@ -78,7 +78,7 @@ _vmmig_value() {
 }
 
 _vmmig() {
-	local program=$1 cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' words=0 i
+	local program=$1 cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' first='' words=0 i
 	local -a call
 	COMPREPLY=()
 
@@ -96,12 +96,12 @@ _vmmig() {
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--to|--from|--config|-c|--on-timeout|--policy|--transport|--parallel|--format|--output|--skip-check|--max-downtime|--bandwidth|--timeout|--limit|--disk|--storage|--source-disks|--older-than|--at-once)
+		--to|--from|--keep|--kill|--fenced|--config|-c|--on-timeout|--policy|--transport|--parallel|--format|--output|--skip-check|--max-downtime|--bandwidth|--timeout|--limit|--disk|--storage|--source-disks|--older-than|--at-once)
 			((i += 1))
 			[ "${COMP_WORDS[i]}" != = ] || ((i += 1)) ;;
 		-*) ;;
 		=) ((i += 1)) ;;	# of --disk vda=PATH
-		*) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((words += 1)); fi ;;
+		*) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else first=${first:-${COMP_WORDS[i]}}; ((words += 1)); fi ;;
 		esac
 	done
 
@@ -126,11 +126,17 @@ _vmmig() {
 		i=$("${call[@]}" --json history --limit 50 2>/dev/null)
 		_vmmig_offer "$cur" < <(_vmmig_strings guest migration <<<"$i"; _vmmig_strings migration migration <<<"$i") ;;
 	recover)
-		case $words in
-		0)
+		case $words,$first in
+		0,*)
+			_vmmig_ask_guests "${call[@]}"
 			i=$("${call[@]}" --json history --limit 50 2>/dev/null)
-			_vmmig_offer "$cur" < <(echo purge; _vmmig_strings guest migration <<<"$i") ;;
-		1) _vmmig_offer "$cur" < <("${call[@]}" --json recover purge 2>/dev/null | _vmmig_strings guest quarantined) ;;
+			_vmmig_offer "$cur" < <({
+				printf '%s\n' scan purge "$_vmmig_guests_list"
+				_vmmig_strings guest migration <<<"$i"
+				_vmmig_strings migration migration <<<"$i"
+			} | sort -u) ;;
+		*,scan) _vmmig_offer "$cur" < <(_vmmig_hosts "${call[@]}") ;;
+		1,purge) _vmmig_offer "$cur" < <("${call[@]}" --json recover purge 2>/dev/null | _vmmig_strings guest quarantined) ;;
 		esac ;;
 	help) [ "$words" != 0 ] || _vmmig_offer "$cur" < <(_vmmig_commands "$program") ;;
 	esac

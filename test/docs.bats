@@ -228,6 +228,28 @@ known_call() {
 	[ "$n" -gt 45 ]
 }
 
+@test "examples: each command that vmmig-troubleshooting(7) or vmmig-recover(1) names, also in a sentence, exists with its options" {
+	local page call n=0
+	for page in vmmig-troubleshooting.7 vmmig-recover.1; do
+		while IFS= read -r call; do
+			known_call "$call"
+			n=$((n + 1))
+		done < <(sed -nE 's/^\.(D1|Dl|Ql|Pq|Po|Sx|It)? ?(.* )?((\$ |Ql |Dl )vmmig )/vmmig /p' "$MAN/$page" | sed -E 's/ (, No|No|Pc) .*//; s/ [.,;:)]+$//; s/[|;].*//' | sort -u)
+	done
+	echo "$n calls"
+	[ "$n" -ge 45 ]
+}
+
+@test "messages: each call of vmmig in a hint of the program has options that exist" {
+	local call n=0
+	while IFS= read -r call; do
+		known_call "$call"
+		n=$((n + 1))
+	done < <(cat lib/*/*.c cmd/*.c | tr -d '\n' | sed 's/"[ \t]*"//g' | grep -oE '(err_hint(_text)?|quote_printf)\([^;]*;' | grep -oE '(^|[^-a-z(])vmmig [a-z]+ [^";,]*--[^";,]*' | sed 's/^[^v]*//' | sort -u)
+	echo "$n calls"
+	[ "$n" -ge 8 ]
+}
+
 @test "messages: each command that the program's own hints name exists" {
 	local word n=0
 	while read -r word; do
@@ -380,6 +402,23 @@ explained() { awk -v h="$1" '/^\.Sh/ { on = substr($0, 5) == h } on && /^\.Ss [E
 # names FILE FUNCTION…: the strings a function returns, or an array of names has.
 names() { sed -n "/$2/,/^}/ s/.*\(return\|\] =\) \"\([^\"]*\)\".*/\2/p" "$1"; }
 
+# tags HEADING PAGE: the words that a section explains in its list.
+tags() { awk -v h="$1" '/^\.Sh/ { on = substr($0, 5) == h } on && /^\.It Li / { print substr($0, 8) }' "$MAN/$2"; }
+
+# effect_kinds FILE…: the literals at effect_begin() and migration_act(), also where they stand behind a "?"; and what is made.
+effect_kinds() {
+	sed -n '/kind_names\[\] = {/,/};/ s/.*\] = "\([a-z-]*\)".*/\1/p' lib/migrate/made.c
+	cat "$@" | tr -d '\n\t' | grep -oE '(migration_act|effect_begin)\((m|&a->m), ([a-z]+->[a-z.]+(->[a-z]+)?|recovery_host\([^)]*\)), [^,]*"[a-z-]+"' |
+		sed 's/[^"]*"//; s/"[^"]*"/\n/g; s/"//g' | sed '/^$/d'
+}
+
+# finding_rows: name, safe, option (or NULL), " HOST" (or nothing) of each row of finding_infos[], with tabs between.
+finding_rows() {
+	sed -n '/^const struct finding_info finding_infos/,/^};/p' lib/recover/diagnosis.c | tr -d '\n\t' | sed 's/\[FOUND_/\n&/g' |
+		sed -nE 's/^\[FOUND_[A-Z_]+\] = \{ *"([^"]*)", *(true|false), *(true|false), *"?([A-Za-z-]+)"?, *(true|false), *".*/\1\t\3\t\4\t\5/p' |
+		sed 's/\ttrue$/\t HOST/; s/\tfalse$/\t/'
+}
+
 @test "words: vmmig-status(1) explains each verdict" {
 	same "lib/recover/verdict.c" "$(names lib/recover/verdict.c verdict_name)" "vmmig-status.1" \
 		"$(sed -n '/^\.Sh VERDICTS/,/^\.El/ s/^\.It Li //p' "$MAN/vmmig-status.1")"
@@ -398,8 +437,43 @@ names() { sed -n "/$2/,/^}/ s/.*\(return\|\] =\) \"\([^\"]*\)\".*/\2/p" "$1"; }
 @test "words: vmmig-history(1) has each status, and each kind of effect" {
 	same "lib/journal/write.c" "$(sed -n '/status_names\[\]/,/^}/p' lib/journal/write.c | grep -oE '\] = "[a-z]+"' | sed 's/.*"\(.*\)"/\1/')" \
 		"vmmig-history.1" "$(sed -n '/^The status is one of/,/^\.El/ s/^\.It Li //p' "$MAN/vmmig-history.1")"
-	same "lib/migrate/" "$(grep -hoE '(act\(m, m->[a-z]+, |effect_begin\(m, m->[a-z]+, )"[a-z-]+"' lib/migrate/*.c | sed 's/.*"\(.*\)"/\1/')" \
-		"vmmig-history.1" "$(sed -n '/^The kinds of effects are/,/^\.El/ s/^\.It Li //p' "$MAN/vmmig-history.1")"
+	same "lib/migrate/, lib/recover/" "$(effect_kinds lib/migrate/*.c lib/recover/*.c)" \
+		"vmmig-history.1" "$(sed -n '/^The kinds of effects are/,/^The options are/ s/^\.It Li //p' "$MAN/vmmig-history.1")"
+}
+
+@test "words: vmmig-history(1) has what a record of the mode recover calls its phase" {
+	same "lib/recover/" "$(cat lib/recover/*.c | tr -d '\n\t' | grep -oE '(recovery_run\(r|recovering_begin\(r, &a), "[a-z-]+"' | sed 's/.*"\(.*\)"/\1/')" \
+		"vmmig-history.1" "$(sed -n '/^Its phase is what was done/,/^Behind the arrow/p' "$MAN/vmmig-history.1" | sed -n 's/^\.Li //p; s/^or$//p' | tr -d ' .' | tr ',' '\n')"
+	grep -q '\.mode = xstrdup("recover")' lib/recover/act.c
+}
+
+@test "words: vmmig-recover(1) has a row for each verdict, and no other" {
+	same "lib/recover/diagnosis.c" "$(finding_rows | cut -f1)" "vmmig-recover.1" "$(tags VERDICTS vmmig-recover.1)"
+	# and the parser of this test has missed none
+	[ "$(finding_rows | grep -c '')" = "$(sed -n '/^enum finding_kind {/,/^};/p' lib/recover/diagnosis.h | grep -cE '^	FOUND_[A-Z_]+,')" ]
+}
+
+@test "words: vmmig-recover(1) says of each verdict what its table says: by itself, and the command" {
+	local name safe option row host n=0
+	while IFS=$'\t' read -r name safe option host; do
+		row=$(section vmmig-recover.1 VERDICTS | awk -v t="     $name" '/^     [^ ]/ { on = $0 == t || index($0, t "  ") == 1 } on' | tr -s ' \n' ' ')
+		[[ $row == *'By itself: '* ]] || { echo "$name: nothing is said of what is done by itself"; return 1; }
+		if [ "$option" != NULL ]; then
+			[[ $row == *"vmmig recover GUEST $option$host"* ]] || { echo "$name: its command is $option$host: $row"; return 1; }
+			[[ $row == *'By itself: nothing'* ]] || { echo "$name: it is left to a person: $row"; return 1; }
+			n=$((n + 1))
+		elif grep -oE 'vmmig recover GUEST --[a-z-]+' <<<"$row"; then
+			echo "$name: the table has no command for it"
+			return 1
+		fi
+	done < <(finding_rows)
+	[ "$n" -ge 6 ]
+}
+
+@test "words: vmmig-recover(1) explains each kind that scan finds, and no other" {
+	same "lib/recover/scan.c" "$(sed -n 's/^#define KIND_[A-Z_]* "\(.*\)"$/\1/p' lib/recover/scan.c)" "vmmig-recover.1" "$(tags SCAN vmmig-recover.1)"
+	same "the defines" "$(sed -n 's/^#define \(KIND_[A-Z_]*\) .*/\1/p' lib/recover/scan.c)" "scan_kinds[]" \
+		"$(sed -n '/scan_kinds\[\] = {/,/};/p' lib/recover/scan.c | grep -oE 'KIND_[A-Z_]+')"
 }
 
 @test "words: the phases are those of the program, in their order" {
@@ -452,7 +526,7 @@ json_events() {
 		done < <(jq -r 'keys[]' <<<"$line")
 		# and nothing explained is missing in it, but for what is said to be there only sometimes
 		while read -r field; do
-			[[ $field =~ ^(error|hint)$ ]] || jq -e --arg f "$field" 'has($f)' <<<"$line" >/dev/null ||
+			[[ $field =~ ^(error|hint)$ || "$event $field" == 'verdict command' ]] || jq -e --arg f "$field" 'has($f)' <<<"$line" >/dev/null ||
 				{ echo "$event: its example has no $field"; return 1; }
 		done <<<"$fields"
 	done <"$BATS_TEST_TMPDIR/lines"
@@ -523,6 +597,16 @@ completed() {
 	[ "$(completed -c "$conf" list a)" = alpha ]
 	[ "$(completed live --on-timeout '')" = $'abort\npostcopy\nsuspend' ]
 	[ "$(completed check '')" = $'live\nblock\ncold' ]
+	export VMMIG_CONF=$conf
+	for option in --keep --kill --fenced --from --to; do
+		[ "$(completed recover web1 $option '')" = $'alpha\nodd\\ name' ]
+	done
+	[ "$(completed recover scan al)" = alpha ]
+	[ "$(completed recover scan alpha od)" = 'odd\ name' ]
+	[ "$(completed recover s)" = scan ]
+	[ "$(completed recover p)" = purge ]
+	[ -z "$(completed recover web1 '')" ]
+	unset VMMIG_CONF
 	[ -z "$(completed live --timeout '')" ]
 }
 
@@ -620,7 +704,7 @@ completed() {
 	has "$(rendered vmmig.1)" '/run/vmmig-UUID.lease' vmmig.1
 }
 
-@test "environment: vmmig(1) has each variable that the source reads, and no other" {
-	same "the source" "$(grep -rhoE 'getenv\("[A-Z_]+"' lib cmd | sed 's/.*"\(.*\)"/\1/'; echo SSH_AUTH_SOCK)" "vmmig.1" \
+@test "environment: vmmig(1) has each variable that the source reads, and no other but those for tests" {
+	same "the source" "$(grep -rhoE 'getenv\("[A-Z_]+"' lib cmd | sed 's/.*"\(.*\)"/\1/' | grep -v '^VMMIG_TEST_'; echo SSH_AUTH_SOCK)" "vmmig.1" \
 		"$(sed -n '/^\.Sh ENVIRONMENT/,/^\.Sh FILES/ s/^\.It Ev //p' "$MAN/vmmig.1")"
 }
