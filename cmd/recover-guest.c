@@ -16,6 +16,10 @@ static int find_unfinished(struct app *app, const char *word, struct migration_r
 	size_t n = 0;
 	int rc = journal_find(app->journal, word, r, err);
 
+	if (rc == 0 && str_eq(r->mode, "recover")) { /* no migration: its guest is looked at */
+		migration_record_clear(r);
+		return 2;
+	}
 	if (rc <= 0) {
 		if (rc == 0 && r->ended_ms && r->exit_status != STATUS_UNDECIDED)
 			migration_record_clear(
@@ -135,6 +139,32 @@ static enum status by_hosts(struct app *app, const char *guest, struct err *err)
 	return status;
 }
 
+/*
+ * It was taken over once, or ended so by itself: what all hosts show now comes first. Where that is clear, or where
+ * only its record knows how to go on, it is taken over again, and gets its end.
+ */
+static enum status of_undecided(struct app *app, struct migration_record *r, struct err *err)
+{
+	struct fleet_hosts f = { 0 };
+	struct examined e = { 0 };
+	bool again = false;
+
+	if (examine_twice(app, r->uuid, &f, &e, err) < 0) {
+		again = err_is(err, E_GUEST_UNKNOWN); /* nowhere: its record says so */
+		if (again)
+			err_clear(err);
+	} else {
+		examined_show(app, &f, r->guest, &e);
+		again = finding_infos[e.found.kind].safe || e.found.kind == FOUND_POSTCOPY ||
+			(e.found.kind == FOUND_TWICE && str_eq(r->mode, "cold"));
+		if (!again)
+			examined_error(&f, r->guest, &e, err);
+	}
+	examined_clear(&e);
+	fleet_hosts_free(&f);
+	return again ? take_over(app, r, err) : err->status;
+}
+
 enum status recover_guest(struct app *app, const char *word, struct err *err)
 {
 	struct migration_record r = { 0 };
@@ -149,7 +179,7 @@ enum status recover_guest(struct app *app, const char *word, struct err *err)
 		app->report.ops->note(&app->report, "that migration has ended; nothing is to be recovered");
 		return STATUS_OK;
 	}
-	status = take_over(app, &r, err);
+	status = r.ended_ms ? of_undecided(app, &r, err) : take_over(app, &r, err);
 	migration_record_clear(&r);
 	return status;
 }
@@ -189,13 +219,11 @@ static int evacuate(struct app *app, const struct fleet_hosts *f, struct recover
 {
 	size_t from, to;
 
-	if (!app->opt.from || !app->opt.to)
-		return err_set(err, E_USAGE, 0, "--evacuate needs --from HOST, the dead one, and --to HOST");
 	if (host_index(app, f, app->opt.from, &from, err) < 0 || host_index(app, f, app->opt.to, &to, err) < 0)
 		return -1;
 	if (from == to)
 		return err_set(err, E_SAME_HOST, 0, "--from and --to are the same host");
-	return recover_evacuate(r, from, to, d->xml, host_spec(f->v[from])->fence, err);
+	return recover_evacuate(r, from, to, d, host_spec(f->v[from])->fence, err);
 }
 
 static int act(struct app *app, const struct fleet_hosts *f, struct recovery *r, const struct definition_record *d,
@@ -244,6 +272,28 @@ static int find_guest(struct app *app, const char *guest, const struct fleet_hos
 	return rc;
 }
 
+/* What is wrong with the words, before any host is asked. */
+static int check_words(struct app *app, struct err *err)
+{
+	const struct options *o = &app->opt;
+	const char *hosts[] = { o->keep, o->kill, o->from, o->to };
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts) + o->fenced.n; i++) {
+		const char *name = i < ARRAY_SIZE(hosts) ? hosts[i] : o->fenced.v[i - ARRAY_SIZE(hosts)];
+		struct host_spec *spec = name ? config_host(app->config, name, err) : NULL;
+
+		if (name && !spec)
+			return -1;
+		host_spec_free(spec);
+	}
+	if (o->evacuate && (!o->from || !o->to))
+		return err_set(err, E_USAGE, 0, "--evacuate needs --from HOST, the dead one, and --to HOST");
+	if (o->yes || o->dry_run || o->reset_state || o->resume_postcopy || isatty(STDIN_FILENO))
+		return 0;
+	err_set(err, E_USAGE, 0, "it asks before it ends anything, and there is no terminal");
+	return err_hint_text(err, "look first with --dry-run; then add --yes");
+}
+
 enum status recover_act(struct app *app, const char *guest, struct err *err)
 {
 	const struct strv none = { 0 };
@@ -253,11 +303,12 @@ enum status recover_act(struct app *app, const char *guest, struct err *err)
 	struct move_options opt;
 	struct recovery r = { 0 };
 
-	if (fleet_hosts_look(app, &none, false, &f, err) == 0 && find_guest(app, guest, &f, &e, &d, err) == 0) {
+	if (check_words(app, err) == 0 && fleet_hosts_look(app, &none, false, &f, err) == 0 &&
+	    find_guest(app, guest, &f, &e, &d, err) == 0) {
 		examined_show(app, &f, guest, &e);
 		move_options_fill(app, &opt);
 		fill(app, guest, &f, &e, &opt, &r);
-		if (read_fenced(app, &f, &r, err) == 0 && act(app, &f, &r, &d, err) == 0 && !app->opt.dry_run)
+		if (read_fenced(app, &f, &r, err) == 0 && act(app, &f, &r, &d, err) == 0 && r.acted)
 			app->report.ops->note(&app->report, "done; see: vmmig recover, or vmmig list");
 	}
 	free(r.fenced);

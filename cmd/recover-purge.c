@@ -88,7 +88,7 @@ enum status recover_purge(struct app *app, const char *guest, struct err *err)
 		bool is_old = clock_wall_ms() - v[i].at_ms >= (int64_t)days * DAY_MS;
 
 		old += is_old;
-		if (is_old && app->opt.yes)
+		if (is_old && app->opt.yes && !app->opt.dry_run)
 			status = status_worst(status, purge_one(app, &o, &v[i]));
 		else
 			show(app, &v[i], "kept", is_old ? NULL : "not old enough");

@@ -17,6 +17,11 @@ static int check(const struct options *o, struct err *err)
 
 	if (acts_named(o) > 1)
 		return err_set(err, E_USAGE, 0, "recover: one act at a time (only --kill goes with --hard-reboot)");
+	if (o->all && w->n)
+		return err_set(err, E_USAGE, 0, "recover: --all is for all that is unfinished, not for \"%s\"",
+			       w->v[0]);
+	if (o->older_than_given && !(w->n && str_eq(w->v[0], "purge")))
+		return err_set(err, E_USAGE, 0, "recover: --older-than goes with purge");
 	if (acts_named(o) && !of_guest)
 		return err_set(err, E_USAGE, 0, "recover: which guest?");
 	if (of_guest && w->n > 1)

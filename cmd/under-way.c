@@ -6,7 +6,7 @@ int under_way_find(struct app *app, const char *word, struct migration_record *r
 {
 	if (record_find(app, word, r, err) < 0)
 		return -1;
-	if (!r->ended_ms || r->exit_status == STATUS_UNDECIDED)
+	if (!str_eq(r->mode, "recover") && (!r->ended_ms || r->exit_status == STATUS_UNDECIDED))
 		return 0;
 	err_set(err, E_NOT_UNDER_WAY, 0, "%s: the migration %s from %s to %s has ended: %s", r->guest, r->id, r->from,
 		r->to, migration_status_name(r->status));

@@ -420,7 +420,7 @@ finding_rows() {
 }
 
 @test "words: vmmig-status(1) explains each verdict" {
-	same "lib/recover/verdict.c" "$(names lib/recover/verdict.c verdict_name)" "vmmig-status.1" \
+	same "lib/migrate/verdict.c" "$(names lib/migrate/verdict.c verdict_name)" "vmmig-status.1" \
 		"$(sed -n '/^\.Sh VERDICTS/,/^\.El/ s/^\.It Li //p' "$MAN/vmmig-status.1")"
 }
 

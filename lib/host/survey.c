@@ -6,6 +6,17 @@
 enum { PROCESSES_MAX = 4096, FILES_MAX = 4096, PATH_BYTES = 4096, KILL_TIMEOUT_MS = 30000 };
 
 /*
+ * FILE INODE: sets id to what is the same on each host that has the file, or "-" on a file system that only one host
+ * can have mounted.
+ */
+#define IDENTITY                                                                                                    \
+	"identity() {\n"                                                                                            \
+	"  id=-; fs=$(timeout 3 df --output=fstype,source -- \"$1\" 2>/dev/null | tail -n 1)\n"                     \
+	"  t=${fs%% *} s=${fs##* }\n"                                                                               \
+	"  case $t in ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|tmpfs|overlay) ;; *) id=${t:-?}:${s#*:}:$2;; esac\n" \
+	"}\n"
+
+/*
  * The answer is lines of words:
  *
  *  Q PID START AGE STATE UUID         a QEMU
@@ -24,13 +35,7 @@ enum { PROCESSES_MAX = 4096, FILES_MAX = 4096, PATH_BYTES = 4096, KILL_TIMEOUT_M
 static const char survey_script[] =
 	"LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/sbin:/sbin; exec 3>&1; f=0\n"
 	"tr -d '\\0' </proc/1/cmdline | grep -q . || { echo 'the processes of others are hidden' >&2; exit 3; }\n"
-	"now=$(date +%s); hz=$(getconf CLK_TCK); read -r up u </proc/uptime; up=${up%%.*}\n"
-	"identity() {\n"
-	"  id=-; fs=$(timeout 3 df --output=fstype,source -- \"$1\" 2>/dev/null | tail -n 1)\n"
-	"  t=${fs%% *} s=${fs##* }\n"
-	"  case $t in ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|tmpfs|overlay) ;; *) id=${t:-?}:${s#*:}:$2;; esac\n"
-	"}\n"
-	"disks() {\n"
+	"now=$(date +%s); hz=$(getconf CLK_TCK); read -r up u </proc/uptime; up=${up%%.*}\n" IDENTITY "disks() {\n"
 	"  find \"$1/fd\" -lname '/*' -printf '%f %l\\n' 2>/dev/null | while read -r n l; do\n"
 	"    case $l in /dev/kvm|/dev/net/*|/dev/vhost*|/dev/ptmx|/dev/null|/dev/pts/*|/memfd:*|/dev/vfio*|"
 	"/dev/urandom|/dev/shm/*|/run/*|/var/log/*|*' (deleted)') continue;; esac\n"
@@ -267,4 +272,22 @@ int survey_kill(struct host *h, const struct qemu_process *p, struct err *err)
 		return r.exit_status ? 1 : 0;
 	said = exec_last_words(&r);
 	return err_set(err, E_REMOTE, 0, "%s: process %d cannot be killed: %s", host_label(h), p->pid, said);
+}
+
+static const char identity_script[] = "LC_ALL=C; export LC_ALL\n" IDENTITY "i=$(stat -L -c %i -- \"$1\") || exit 1\n"
+				      "identity \"$1\" \"$i\"; echo \"$id\"\n";
+
+char *survey_identity(struct host *h, const char *path, struct err *err)
+{
+	const char *args[] = { path, NULL };
+	struct exec_result r auto_exec = { 0 };
+
+	if (host_exec_wait(host_script_start(h, identity_script, args, 0), &r, err) < 0)
+		return NULL;
+	if (r.exit_status != 0 || !r.out.len) {
+		err_set(err, E_REMOTE, 0, "%s: it cannot be told which file %s is", host_label(h), path);
+		return NULL;
+	}
+	r.out.p[strcspn(r.out.p, "\n")] = '\0';
+	return str_sanitize(r.out.p, PATH_BYTES);
 }

@@ -64,6 +64,9 @@ int survey_wait(struct host *h, struct exec_job *job, struct survey *s, struct e
 /* Pure: the script's answer. -1: it makes no sense. */
 int survey_parse(char *text, struct survey *s);
 
+/* open_disk.identity of one file, "-" for none; NULL with err. The caller frees. */
+char *survey_identity(struct host *h, const char *path, struct err *err);
+
 /*
  * Ends that very process with SIGKILL, once more proven by pid, start time and UUID, and waits until it is gone. 0; 1:
  * it is not there any more, or not that one; -1 err (E_REMOTE: it does not end, as one that waits for its storage).

@@ -18,7 +18,7 @@
 
 #include "config/config.h"
 #include "converge/converge.h"
-#include "recover/verdict.h"
+#include "migrate/verdict.h"
 #include "report/report.h"
 
 /* What becomes of the source's images once the guest runs on the copies. */

@@ -9,9 +9,11 @@ struct recovering {
 	struct recovery *r;
 	struct migration m; /* for its journal and looks: src is the host where the guest is kept, dst the other one */
 	struct exec_hold *other_lease;
-	size_t host;            /* kill, keep: the other one */
-	bool and_start;         /* kill */
-	const char *definition; /* evacuate */
+	size_t host;                                /* kill, keep: the other one */
+	bool paused;                                /* keep: the other one, by us */
+	bool and_start;                             /* kill */
+	const struct definition_record *definition; /* evacuate */
+	const char *fence;
 };
 
 struct host *recovery_host(const struct recovery *r, size_t i);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 enum { SETTLE_MS = 15000, LOOK_US = 300000 };
+#define NOT_DEFINED "it is transient there: there is no definition to start it from"
 
 struct host *recovery_host(const struct recovery *r, size_t i)
 {
@@ -63,7 +64,7 @@ int recovering_begin(struct recovery *r, struct recovering *a, const char *what,
 		.opt = r->opt,
 	};
 	a->m.record = (struct migration_record) {
-		.guest = xstrdup(r->guest),
+		.guest = xstrdup(fleet_guest_name(r->fleet, r->uuid)),
 		.uuid = xstrdup(r->uuid),
 		.mode = xstrdup("recover"),
 		.from = xstrdup(host_name(a->m.dst)),
@@ -76,6 +77,7 @@ int recovering_begin(struct recovery *r, struct recovering *a, const char *what,
 		migration_clear(&a->m);
 		return -1;
 	}
+	r->acted = true;
 	r->report->migration = a->m.record.id;
 	migration_note(&a->m, "%s: %s", finding_infos[r->found.kind].name, r->found.rule);
 	migration_look(&a->m);
@@ -86,8 +88,8 @@ int recovering_end(struct recovering *a, int rc, const struct err *err)
 {
 	struct migration_record *m = &a->m.record;
 
-	m->status = rc < 0 ? MIG_FAILED : MIG_COMPLETED;
-	m->exit_status = rc < 0 ? STATUS_FAILED : STATUS_OK;
+	m->status = rc == 0 ? MIG_COMPLETED : err_is(err, E_CANCELLED) ? MIG_CANCELLED : MIG_FAILED;
+	m->exit_status = rc < 0 ? err->status : STATUS_OK;
 	m->error_id = rc < 0 ? xstrdup(err->id) : NULL;
 	m->error_message = rc < 0 ? xstrdup(err->msg) : NULL;
 	m->ended_ms = clock_wall_ms();
@@ -259,7 +261,7 @@ static int start_anew(struct recovering *a, struct err *err)
 static int reboot(struct recovering *a, struct err *err)
 {
 	if (!a->m.src_look.persistent)
-		return recovery_refuse(a->r, err, "it is transient there: there is no definition to start it from");
+		return recovery_refuse(a->r, err, NOT_DEFINED);
 	if (guest_is_active(&a->m.src_look) && migration_act(&a->m, a->m.src, "destroy", guest_destroy, err) < 0)
 		return err_hint(err, "if neither libvirt nor QEMU answers: vmmig recover %s --kill %s --hard-reboot",
 				a->m.guest, host_name(a->m.src));
@@ -295,6 +297,8 @@ static int kill_it(struct recovering *a, struct err *err)
 
 	if (!a->and_start && !recovering_kept_runs(a))
 		return recovery_refuse(a->r, err, "it is not proven that it runs on another host");
+	if (a->and_start && !a->m.src_look.persistent)
+		return recovery_refuse(a->r, err, NOT_DEFINED);
 	if (effect_begin(&a->m, recovery_host(a->r, a->host), "kill", object, &effect, err) < 0)
 		return -1;
 	rc = survey_kill(recovery_host(a->r, a->host), p->qemu, err);
@@ -352,7 +356,7 @@ int recover_postcopy(struct recovery *r, struct err *err)
 	struct migration m = { .guest = r->guest, .journal = r->journal, .report = r->report, .opt = r->opt };
 	enum status status;
 
-	if (r->found.kind != FOUND_POSTCOPY && r->found.kind != FOUND_ADOPT)
+	if (r->found.kind != FOUND_POSTCOPY)
 		return recovery_refuse(r, err, r->found.rule);
 	if (recovery_told(r, "have post-copy from %s to %s go on", r->fleet->v[src].name, r->fleet->v[dst].name))
 		return 0;
@@ -361,7 +365,7 @@ int recover_postcopy(struct recovery *r, struct err *err)
 	host_set_side(m.src, SIDE_SOURCE);
 	host_set_side(m.dst, SIDE_DESTINATION);
 	m.record = (struct migration_record) {
-		.guest = xstrdup(r->guest),
+		.guest = xstrdup(fleet_guest_name(r->fleet, r->uuid)),
 		.uuid = xstrdup(r->uuid),
 		.mode = xstrdup("live"),
 		.from = xstrdup(host_name(m.src)),
@@ -372,6 +376,7 @@ int recover_postcopy(struct recovery *r, struct err *err)
 		migration_record_clear(&m.record);
 		return -1;
 	}
+	r->acted = true;
 	status = migrate_adopt(&m, false, err);
 	migration_clear(&m);
 	return status == STATUS_OK ? 0 : -1;

@@ -20,6 +20,7 @@ struct recovery {
 	struct report *report;
 	const struct move_options *opt;
 	bool dry_run;
+	bool acted;   /* out: something was done */
 	bool *fenced; /* for each host of the fleet: a person has said that it is off, and stays so */
 	/* Asks the operator; true: do it. */
 	bool (*consent)(void *arg, const char *question);
@@ -48,10 +49,10 @@ int recover_postcopy(struct recovery *r, struct err *err);
 
 /*
  * Its host is dead: it is started on another one from shared storage. dead: index in the fleet; to: where it is to run.
- * definition: as it is known (recover/evacuate.c), or NULL: the destination has one. fence: what makes sure that the
- * dead host stays so, run here; NULL: the operator's word is enough.
+ * definition: as the journal has it; without xml: the destination has one. fence: what makes sure that the dead host
+ * stays so, run here; NULL: there is only the operator's word (fenced).
  */
-int recover_evacuate(struct recovery *r, size_t dead, size_t to, const char *definition, const char *fence,
-		     struct err *err);
+int recover_evacuate(struct recovery *r, size_t dead, size_t to, const struct definition_record *definition,
+		     const char *fence, struct err *err);
 
 #endif

@@ -149,7 +149,9 @@ static struct diagnosis active_once(const struct presence *v, const struct sorte
 		return found(FOUND_HUNG, at, SIZE_MAX, "its QEMU was stopped by a signal");
 	if (s->defined_n)
 		return found(FOUND_TWICE, at, s->defined[0], "it is active on one host, and defined on another");
-	return found(FOUND_HEALTHY, at, SIZE_MAX, "it is active on one host, and nothing else is left of it");
+	return found(FOUND_HEALTHY, at, SIZE_MAX,
+		     s->unknown_n ? "it is active on one host; not all hosts have answered"
+				  : "it is active on one host, and nothing else is left of it");
 }
 
 /* The QEMU that has run for longer is the source's. */
@@ -275,6 +277,8 @@ char *diagnosis_command(const struct diagnosis *d, const char *guest, const char
 	const struct finding_info *i = &finding_infos[d->kind];
 	auto_free char *recover = quote_printf("vmmig recover %s", guest), *with = NULL;
 
+	if (d->kind == FOUND_ADOPT) /* and no record of it: it is not ours */
+		return NULL;
 	if (i->safe)
 		return STEAL(recover);
 	if (!i->option)

@@ -9,8 +9,8 @@
 #ifndef RECOVER_DIAGNOSIS_H
 #define RECOVER_DIAGNOSIS_H
 
+#include "migrate/verdict.h"
 #include "recover/fleet.h"
-#include "recover/verdict.h"
 
 enum finding_kind {
 	FOUND_HEALTHY,   /* active once, and nothing else of it anywhere */
@@ -58,7 +58,8 @@ struct diagnosis diagnose(const struct presence *v, size_t n);
  */
 struct diagnosis diagnose_record(const struct guest_look *src, const struct guest_look *dst, bool cold, bool alive);
 
-/* The command that mends it: "vmmig recover web1 --keep HOST"; what is not said by the finding in capitals. */
+/* The command that mends it (NULL: none does blindly): "vmmig recover web1 --keep HOST"; what is not said by the
+ * finding in capitals. */
 char *diagnosis_command(const struct diagnosis *d, const char *guest, const char *keep_host, const char *other_host);
 
 #endif

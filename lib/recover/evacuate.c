@@ -37,7 +37,7 @@ static int wait_for(pid_t pid)
 }
 
 /* The configuration's own words, so a shell may read them; nothing that came from a host is in it. */
-static int fence_host(struct recovery *r, const char *host, const char *command, struct err *err)
+static int run_fence(struct recovery *r, const char *host, const char *command, struct err *err)
 {
 	char *const argv[] = { (char[]) { "sh" }, (char[]) { "-c" }, xstrdup(command), NULL };
 	pid_t pid;
@@ -54,6 +54,22 @@ static int fence_host(struct recovery *r, const char *host, const char *command,
 	err_set(err, E_FENCE, 0, "%s: its fence command %s %d; nothing was done", host,
 		rc < 0 ? "was ended; status" : "ended with", rc);
 	return err_hint(err, "make sure that it is off, and say so: --fenced %s", host);
+}
+
+/* Its line in the journal is there before: whoever finds the host off can see why. */
+static int fence_host(struct recovering *a, struct err *err)
+{
+	const char *host = a->r->fleet->v[a->host].name;
+	int64_t effect = 0;
+	int rc;
+
+	if (a->r->fenced[a->host])
+		return 0;
+	if (effect_begin(&a->m, recovery_host(a->r, a->host), "fence", host, &effect, err) < 0)
+		return -1;
+	rc = run_fence(a->r, host, a->fence, err);
+	effect_end(&a->m, effect, rc < 0 ? err : NULL);
+	return rc;
 }
 
 /* Nobody else runs it, or may. */
@@ -76,6 +92,22 @@ static int check_others(struct recovery *r, size_t dead, struct err *err)
 	return 0;
 }
 
+/* A file of that name on a file system of this host's own is another one: a stale copy, perhaps. */
+static int check_shared(struct host *to, const struct disk *k, const char *path, struct err *err)
+{
+	auto_free char *identity = k->chain[0].source == DISK_FILE ? survey_identity(to, path, err) : xstrdup("block");
+
+	if (!identity)
+		return -1;
+	if (!str_eq(identity, "-") || k->readonly)
+		return 0;
+	err_set(err, E_NOT_PROVEN, 0,
+		"%s: disk %s: %s lies on a file system of its own, so it is not what the dead host "
+		"had; nothing was done",
+		host_label(to), k->target, path);
+	return err_hint_text(err, "only a guest whose disks lie on shared storage can be started elsewhere");
+}
+
 /* All that it is made of has to be there: what was only the dead host's is lost with it. */
 static int check_disks(struct host *to, const struct domain *d, struct err *err)
 {
@@ -90,6 +122,8 @@ static int check_disks(struct host *to, const struct domain *d, struct err *err)
 			return -1;
 		there = f.present == FACT_YES;
 		file_fact_clear(&f);
+		if (there && check_shared(to, &d->disks[i], path, err) < 0)
+			return -1;
 		if (there)
 			continue;
 		err_set(err, E_NOT_PROVEN, 0, "%s: disk %s: %s is not there; nothing was done", host_label(to),
@@ -99,6 +133,11 @@ static int check_disks(struct host *to, const struct domain *d, struct err *err)
 	return 0;
 }
 
+static int set_autostart(struct host *h, const char *uuid, struct err *err)
+{
+	return guest_set_autostart(h, uuid, true, err);
+}
+
 static int define_and_start(struct recovering *a, struct err *err)
 {
 	struct migration *m = &a->m;
@@ -106,17 +145,21 @@ static int define_and_start(struct recovering *a, struct err *err)
 
 	if (guest_is_active(&m->src_look) || m->src_look.qemu_pids != 0)
 		return recovery_refuse(a->r, err, "it runs there already");
+	if (fence_host(a, err) < 0)
+		return -1;
 	if (!m->src_look.persistent) {
 		if (effect_begin(m, m->src, "define", m->record.uuid, &m->define_effect, err) < 0)
 			return -1;
-		rc = guest_define(m->src, a->definition, err);
+		rc = guest_define(m->src, a->definition->xml, err);
 		effect_end(m, m->define_effect, rc < 0 ? err : NULL);
 		m->defined = rc == 0;
 	}
 	if (rc == 0)
 		rc = migration_act(m, m->src, "start", guest_start, err);
 	if (rc == 0 && recovering_becomes(a, recovering_kept_runs))
-		return 0;
+		return m->defined && a->definition->autostart
+			       ? migration_act(m, m->src, "autostart", set_autostart, err)
+			       : 0;
 	if (rc == 0)
 		return recovering_failed(a, err, "it does not start");
 	if (m->defined && guest_undefine(m->src, m->record.uuid, NULL) == 0)
@@ -124,7 +167,8 @@ static int define_and_start(struct recovering *a, struct err *err)
 	return rc;
 }
 
-static struct domain *definition_of(struct recovery *r, size_t to, const char *definition, struct err *err)
+static struct domain *definition_of(struct recovery *r, size_t to, const struct definition_record *definition,
+				    struct err *err)
 {
 	const struct guest_look *l = r->presences[to].look;
 	auto_free char *xml = NULL;
@@ -133,8 +177,8 @@ static struct domain *definition_of(struct recovery *r, size_t to, const char *d
 		xml = guest_xml(recovery_host(r, to), r->uuid, GUEST_XML_DEFINED, err);
 		return xml ? domain_parse(xml, err) : NULL;
 	}
-	if (definition)
-		return domain_parse(definition, err);
+	if (definition->xml)
+		return domain_parse(definition->xml, err);
 	err_set(err, E_NOT_PROVEN, 0,
 		"nobody knows how it is defined: %s does not, and the journal has no definition "
 		"of it; nothing was done",
@@ -144,16 +188,15 @@ static struct domain *definition_of(struct recovery *r, size_t to, const char *d
 	return NULL;
 }
 
-static int evacuate(struct recovery *r, size_t dead, size_t to, const char *definition, const char *fence,
-		    struct err *err)
+static int evacuate(struct recovery *r, size_t dead, size_t to, const struct definition_record *definition,
+		    const char *fence, struct err *err)
 {
 	auto_free char *question = NULL;
 	struct recovering a;
 
-	if (!r->fenced[dead] && fence_host(r, r->fleet->v[dead].name, fence, err) < 0)
-		return -1;
-	question = str_printf("%s was at %s, which is off for good, and will be started at %s. Go on?", r->guest,
-			      r->fleet->v[dead].name, r->fleet->v[to].name);
+	question = str_printf("%s was at %s, which %s, and will be started at %s. Go on?", r->guest,
+			      r->fleet->v[dead].name, r->fenced[dead] ? "is off for good" : "will be fenced",
+			      r->fleet->v[to].name);
 	if (!r->consent(r->consent_arg, question))
 		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
 	if (recovering_begin(r, &a, "evacuate", to, to, err) < 0)
@@ -161,11 +204,13 @@ static int evacuate(struct recovery *r, size_t dead, size_t to, const char *defi
 	free(a.m.record.from);
 	a.m.record.from = xstrdup(r->fleet->v[dead].name);
 	a.definition = definition;
+	a.host = dead;
+	a.fence = fence;
 	return recovering_end(&a, define_and_start(&a, err), err);
 }
 
-int recover_evacuate(struct recovery *r, size_t dead, size_t to, const char *definition, const char *fence,
-		     struct err *err)
+int recover_evacuate(struct recovery *r, size_t dead, size_t to, const struct definition_record *definition,
+		     const char *fence, struct err *err)
 {
 	struct domain *d auto_domain = NULL;
 
@@ -190,7 +235,7 @@ int recover_evacuate(struct recovery *r, size_t dead, size_t to, const char *def
 	}
 	if (recovery_told(r, "%s%s; start it at %s%s", r->fenced[dead] ? "take your word that it is off: " : "fence ",
 			  r->fleet->v[dead].name, r->fleet->v[to].name,
-			  definition && !(r->presences[to].look && r->presences[to].look->persistent)
+			  definition->xml && !(r->presences[to].look && r->presences[to].look->persistent)
 				  ? ", from the definition that the journal remembers"
 				  : ""))
 		return 0;

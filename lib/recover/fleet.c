@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
-#include "recover/verdict.h"
+#include "migrate/verdict.h"
 
 static unsigned count_qemus(const struct survey *s, const char *uuid, const struct qemu_process **first)
 {
@@ -165,6 +165,17 @@ struct presence *fleet_presence(const struct fleet *f, const char *uuid)
 	return v;
 }
 
+/* A QEMU that libvirt does not know has no name. */
+static const char *find_process(const struct fleet *f, const char *uuid)
+{
+	const struct qemu_process *q = NULL;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (count_qemus(&f->v[i].survey, uuid, &q))
+			return q->uuid;
+	return NULL;
+}
+
 int fleet_find(const struct fleet *f, const char *guest, char **uuid, struct err *err)
 {
 	const char *found = NULL;
@@ -182,7 +193,9 @@ int fleet_find(const struct fleet *f, const char *guest, char **uuid, struct err
 			}
 			found = l->uuid;
 		}
-	*uuid = found ? xstrdup(found) : NULL;
+	if (!found)
+		found = find_process(f, guest);
+	*uuid = xstrdup(found);
 	return found ? 0 : 1;
 }
 

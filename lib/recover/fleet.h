@@ -61,7 +61,8 @@ const char *fleet_guest_name(const struct fleet *f, const char *uuid);
 /* Every UUID that any host shows, once; caller clears. */
 void fleet_uuids(const struct fleet *f, struct strv *out);
 
-/* One presence in words: "running, job none, QEMU 1234 for 5 min, writes /x.qcow2 (2 s ago)"; caller frees. */
+/* One presence in words: "running, 1 QEMU process, defined, QEMU 1234 for 5 min, wrote /x.qcow2 2.0 s ago"; caller
+ * frees. */
 char *presence_text(const struct fleet *f, const struct presence *p);
 
 #endif

@@ -35,7 +35,7 @@ static int find_own_disks(struct recovering *a, struct own_disks *o, struct err 
 		return -1;
 	for (size_t i = 0; q && i < q->disks_n; i++)
 		for (size_t k = 0; k < d->disks_n; k++)
-			if (!q->disks[i].identity && d->disks[k].chain_n &&
+			if (!q->disks[i].identity && d->disks[k].chain_n && d->disks[k].chain[0].source == DISK_FILE &&
 			    str_eq(q->disks[i].path, d->disks[k].chain[0].path))
 				*ARRAY_ADD(o->v, o->n) =
 					(struct own_disk) { xstrdup(q->disks[i].path), q->disks[i].id };
@@ -73,6 +73,7 @@ static int pause_other(struct recovering *a, struct err *err)
 {
 	if (a->m.dst_look.state == GUEST_PAUSED)
 		return 0;
+	a->paused = true;
 	if (migration_act(&a->m, a->m.dst, "suspend", guest_suspend, err) < 0)
 		return err_hint(err, "if neither libvirt nor QEMU answers there: vmmig recover %s --kill %s",
 				a->m.guest, host_name(a->m.dst));
@@ -88,8 +89,9 @@ static int confirm(struct recovering *a, const struct own_disks *o, struct err *
 
 	if (a->r->consent(a->r->consent_arg, question))
 		return 0;
-	err_set(err, E_CANCELLED, 0, "not confirmed; it is paused at %s", host_name(a->m.dst));
-	return err_hint(err, "to let it go on there: virsh -c %s resume %s", host_uri(a->m.dst), a->m.guest);
+	if (a->paused && migration_act(&a->m, a->m.dst, "resume", guest_resume, err) < 0)
+		return err_wrap(err, "not confirmed, and it stays paused at %s", host_name(a->m.dst));
+	return err_set(err, E_CANCELLED, 0, "not confirmed; both are as before");
 }
 
 static int let_kept_run(struct recovering *a, struct err *err)
@@ -165,6 +167,18 @@ static int keep_against(struct recovery *r, size_t host, size_t other, struct er
 	return recovering_end(&a, active ? keep_one(&a, err) : forget_definition(&a, err), err);
 }
 
+static bool not_simple(const struct recovery *r, size_t host)
+{
+	size_t active = 0;
+
+	for (size_t i = 0; i < r->fleet->n; i++) {
+		if (!r->presences[i].known)
+			return true;
+		active += i != host && r->presences[i].look && guest_is_active(r->presences[i].look);
+	}
+	return active > 1;
+}
+
 static int may_be_kept(struct recovery *r, size_t host, struct err *err)
 {
 	const struct presence *p = &r->presences[host];
@@ -176,6 +190,11 @@ static int may_be_kept(struct recovery *r, size_t host, struct err *err)
 		return recovery_refuse(r, err, "the host to be kept does not have it");
 	if (r->found.kind == FOUND_BUSY || r->found.kind == FOUND_ADOPT || r->found.kind == FOUND_POSTCOPY)
 		return recovery_refuse(r, err, r->found.rule);
+	/* it will be let go on only where nobody else can write its disk */
+	if (here && !guest_is_running(p->look) && not_simple(r, host))
+		return recovery_refuse(r, err,
+				       "it does not run at the host to be kept, and another host has not answered, "
+				       "or several more have it: pause it there first");
 	for (size_t i = 0; i < r->fleet->n; i++) {
 		const struct presence *o = &r->presences[i];
 

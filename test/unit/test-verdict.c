@@ -2,7 +2,7 @@
 /* The verdict over pairs of looks: the cases people meet, and invariants over every pair there is. */
 #include "unit.h"
 
-#include "recover/verdict.h"
+#include "migrate/verdict.h"
 
 #define LOOK(s, w, j, p)                                               \
 	{                                                              \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "recover/verdict.h"
+#include "migrate/verdict.h"
 
 #include "base/str.h"
 

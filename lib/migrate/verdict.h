@@ -3,8 +3,8 @@
  * Where is the guest? Decided from what both hosts show, never from what one call
  * returned. Pure: two looks in, a verdict and the rule that gave it out.
  */
-#ifndef RECOVER_VERDICT_H
-#define RECOVER_VERDICT_H
+#ifndef MIGRATE_VERDICT_H
+#define MIGRATE_VERDICT_H
 
 #include "host/guest.h"
 

@@ -1,0 +1,26 @@
+#!/usr/bin/env bats
+# Any mode, any fault, at any millisecond: make chaos N=200. CHAOS_SEED=… repeats a run's choices.
+# shellcheck disable=SC2154,SC2034	# status, output, stderr
+
+load lib
+load rounds
+
+pick() { local -a of=("$@"); echo "${of[RANDOM % $#]}"; }
+
+@test "chaos: ${CHAOS_N:-10} rounds" {
+	local i mode fault moment seed=${CHAOS_SEED:-$((EPOCHSECONDS % 32768))}
+	RANDOM=$seed
+	echo "# CHAOS_SEED=$seed" >&3
+	for ((i = 1; i <= ${CHAOS_N:-10}; i++)); do
+		mode=$(pick live live block cold cold-run)
+		fault=$(pick vmmig-kill vmmig-kill vmmig-int source-libvirtd destination-libvirtd destination-qemu link-5s \
+			source-qemu guest-reset guest-shutdown destination-off none)
+		moment=$((RANDOM % 6000))
+		# what a guest that is off does not have
+		case $mode:$fault in cold:*-qemu | cold:guest-*) fault=vmmig-kill ;; esac
+		[ -z "${CHAOS_TELL:-}" ] || echo "# $i: $mode $fault $moment" >&3
+		round "$mode" "$fault" "$moment" && continue
+		echo "FAILED at $i of seed $seed: round $mode $fault $moment" >&2
+		return 1
+	done
+}
