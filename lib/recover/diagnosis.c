@@ -35,6 +35,7 @@ struct sorted {
 	size_t defined[2], defined_n;
 	size_t unknown_n;
 	size_t stray;
+	size_t doubled; /* active there, and there is a second QEMU of it */
 	bool leased;
 };
 
@@ -45,7 +46,7 @@ static bool is_stray(const struct presence *p)
 
 static void sort(const struct presence *v, size_t n, struct sorted *s)
 {
-	*s = (struct sorted) { .stray = SIZE_MAX };
+	*s = (struct sorted) { .stray = SIZE_MAX, .doubled = SIZE_MAX };
 	for (size_t i = 0; i < n; i++) {
 		const struct presence *p = &v[i];
 
@@ -53,6 +54,8 @@ static void sort(const struct presence *v, size_t n, struct sorted *s)
 		s->leased |= p->lease && p->lease->held;
 		if (is_stray(p) && s->stray == SIZE_MAX)
 			s->stray = i;
+		if (p->look && guest_is_active(p->look) && p->qemus > 1 && s->doubled == SIZE_MAX)
+			s->doubled = i;
 		if (p->look && guest_is_active(p->look)) {
 			if (s->active_n < ARRAY_SIZE(s->active))
 				s->active[s->active_n] = i;
@@ -100,23 +103,24 @@ static struct diagnosis not_active(const struct sorted *s)
 	return found(FOUND_OFF, at, SIZE_MAX, "it runs nowhere, and is defined on one host");
 }
 
-/* Somewhere it has run after it left, and has ended: what is paused is older than its disks. */
-static bool has_run_elsewhere(const struct presence *v, const struct sorted *s)
+/* Where it has run after it left, and has ended: what is paused is older than its disks. SIZE_MAX: nowhere. */
+static size_t has_run_elsewhere(const struct presence *v, size_t n)
 {
-	for (size_t i = 0; i < s->defined_n && i < ARRAY_SIZE(s->defined); i++) {
-		const struct guest_look *l = v[s->defined[i]].look;
+	for (size_t i = 0; i < n; i++) {
+		const struct guest_look *l = v[i].look;
 
-		if (l->why == GUEST_WHY_SHUTDOWN || l->why == GUEST_WHY_CRASHED || l->why == GUEST_WHY_DESTROYED ||
-		    l->why == GUEST_WHY_MIGRATED)
-			return true;
+		if (l && l->state == GUEST_SHUTOFF &&
+		    (l->why == GUEST_WHY_SHUTDOWN || l->why == GUEST_WHY_CRASHED || l->why == GUEST_WHY_DESTROYED ||
+		     l->why == GUEST_WHY_MIGRATED))
+			return i;
 	}
-	return false;
+	return SIZE_MAX;
 }
 
 /* Paused, or with a job, by a migration whose other half is not to be seen. */
-static struct diagnosis half_alone(const struct presence *v, const struct sorted *s)
+static struct diagnosis half_alone(const struct presence *v, size_t n, const struct sorted *s)
 {
-	size_t at = s->active[0];
+	size_t at = s->active[0], elsewhere = has_run_elsewhere(v, n);
 	const struct guest_look *l = v[at].look;
 
 	if (s->unknown_n)
@@ -129,20 +133,20 @@ static struct diagnosis half_alone(const struct presence *v, const struct sorted
 	if (l->job == GUEST_JOB_MIGRATION_IN || l->why == GUEST_WHY_STARTING_UP)
 		return found(FOUND_UNDECIDED, at, SIZE_MAX,
 			     "it is an incoming half, or starts up, and no host sends it: nothing is in it yet");
-	if (has_run_elsewhere(v, s))
+	if (elsewhere != SIZE_MAX)
 		return found(
-			FOUND_UNDECIDED, at, s->defined[0],
+			FOUND_UNDECIDED, at, elsewhere,
 			"it is paused after a migration, and has been off elsewhere since: its disks may be newer");
 	return found(FOUND_ROLL_BACK, at, SIZE_MAX,
 		     "it is paused by a migration that has ended, and active on no other host");
 }
 
-static struct diagnosis active_once(const struct presence *v, const struct sorted *s)
+static struct diagnosis active_once(const struct presence *v, size_t n, const struct sorted *s)
 {
 	size_t at = s->active[0];
 
 	if (!is_plain(v[at].look))
-		return half_alone(v, s);
+		return half_alone(v, n, s);
 	if (v[at].look->silent)
 		return found(FOUND_HUNG, at, SIZE_MAX, "QEMU's monitor does not answer libvirt");
 	if (v[at].qemu && v[at].qemu->state == 'T')
@@ -154,14 +158,24 @@ static struct diagnosis active_once(const struct presence *v, const struct sorte
 				  : "it is active on one host, and nothing else is left of it");
 }
 
-/* The QEMU that has run for longer is the source's. */
+/* The one that sends, or whose QEMU has run for longer, is the source's; SIZE_MAX: that cannot be told. */
+static size_t postcopy_source(const struct presence *v, size_t a, size_t b)
+{
+	bool a_sends = v[a].look->job == GUEST_JOB_MIGRATION_OUT, b_sends = v[b].look->job == GUEST_JOB_MIGRATION_OUT;
+
+	if (a_sends != b_sends)
+		return a_sends ? a : b;
+	if (!v[a].qemu || !v[b].qemu || v[a].qemu->age_s == v[b].qemu->age_s)
+		return SIZE_MAX;
+	return v[a].qemu->age_s > v[b].qemu->age_s ? a : b;
+}
+
 static struct diagnosis in_postcopy(const struct presence *v, size_t a, size_t b)
 {
-	bool a_is_source =
-		v[a].look->job == GUEST_JOB_MIGRATION_OUT || (v[b].look->job != GUEST_JOB_MIGRATION_OUT && v[a].qemu &&
-							      v[b].qemu && v[a].qemu->age_s > v[b].qemu->age_s);
-	size_t src = a_is_source ? a : b, dst = a_is_source ? b : a;
+	size_t src = postcopy_source(v, a, b), dst = src == a ? b : a;
 
+	if (src == SIZE_MAX)
+		return found(FOUND_UNDECIDED, a, b, "it is in post-copy, and which host is the source cannot be told");
 	if (v[a].look->why != GUEST_WHY_POSTCOPY_FAILED && v[b].look->why != GUEST_WHY_POSTCOPY_FAILED)
 		return found(FOUND_ADOPT, dst, src, "post-copy is under way");
 	return found(FOUND_POSTCOPY, dst, src, "post-copy was interrupted, and both halves are there");
@@ -196,6 +210,33 @@ static struct diagnosis active_on_two(const struct presence *v, const struct sor
 			     : "it is paused on two hosts");
 }
 
+static struct diagnosis by_active(const struct presence *v, size_t n, const struct sorted *s)
+{
+	if (!s->active_n)
+		return not_active(s);
+	if (s->active_n == 1)
+		return active_once(v, n, s);
+	if (s->active_n == 2)
+		return active_on_two(v, s);
+	return found(FOUND_SPLIT, s->active[0], s->active[1], "it is active on more than two hosts");
+}
+
+static bool is_hung(const struct presence *p)
+{
+	return p->look->silent || (p->qemu && p->qemu->state == 'T');
+}
+
+/* What would be done, or left as it is, without a question: is each QEMU of it the one that libvirt speaks of? */
+static struct diagnosis proven(const struct presence *v, const struct sorted *s, struct diagnosis d)
+{
+	if (s->doubled != SIZE_MAX && (d.kind == FOUND_HEALTHY || d.kind == FOUND_FINISH || d.kind == FOUND_ROLL_BACK))
+		return found(FOUND_UNDECIDED, s->doubled, SIZE_MAX, "a host has two QEMU of it");
+	if (d.kind == FOUND_FINISH && is_hung(&v[d.keep]))
+		return found(FOUND_UNDECIDED, d.keep, d.other,
+			     "another host holds a half of a migration, and the one that runs does not answer");
+	return d;
+}
+
 struct diagnosis diagnose(const struct presence *v, size_t n)
 {
 	struct sorted s;
@@ -206,13 +247,7 @@ struct diagnosis diagnose(const struct presence *v, size_t n)
 	if (s.stray != SIZE_MAX)
 		return found(FOUND_STRAY, s.active_n ? s.active[0] : SIZE_MAX, s.stray,
 			     "a QEMU of it runs that its libvirt does not know");
-	if (!s.active_n)
-		return not_active(&s);
-	if (s.active_n == 1)
-		return active_once(v, &s);
-	if (s.active_n == 2)
-		return active_on_two(v, &s);
-	return found(FOUND_SPLIT, s.active[0], s.active[1], "it is active on more than two hosts");
+	return proven(v, &s, by_active(v, n, &s));
 }
 
 static struct diagnosis of_verdict(enum verdict v, const char *rule)
@@ -262,6 +297,8 @@ struct diagnosis diagnose_record(const struct guest_look *src, const struct gues
 	if (cold)
 		return cold_record(src, dst);
 	if (src->why == GUEST_WHY_POSTCOPY_FAILED || dst->why == GUEST_WHY_POSTCOPY_FAILED) {
+		if (src->state == GUEST_UNKNOWN || dst->state == GUEST_UNKNOWN)
+			return found(FOUND_UNDECIDED, SIZE_MAX, SIZE_MAX, "a host cannot be asked");
 		if (is_gone(src) || is_gone(dst))
 			return found(FOUND_LOST, SIZE_MAX, SIZE_MAX,
 				     "one half of a guest in post-copy is there, and the other is gone");
