@@ -94,8 +94,10 @@ static int confirm(struct recovering *a, const struct own_disks *o, struct err *
 	return err_set(err, E_CANCELLED, 0, "not confirmed; both are as before");
 }
 
+/* Whoever was asked may have thought for long. */
 static int let_kept_run(struct recovering *a, struct err *err)
 {
+	migration_look(&a->m);
 	if (recovering_kept_runs(a))
 		return 0;
 	if (a->m.src_look.state != GUEST_PAUSED || a->m.src_look.job != GUEST_JOB_NONE)
@@ -134,9 +136,9 @@ static int keep_one(struct recovering *a, struct err *err)
 	return remove_definition(a, err);
 }
 
-static bool other_is_off(const struct recovering *a)
+static bool may_be_forgotten(const struct recovering *a)
 {
-	return a->m.dst_look.state == GUEST_SHUTOFF && a->m.dst_look.qemu_pids == 0;
+	return a->m.dst_look.state == GUEST_SHUTOFF && a->m.dst_look.qemu_pids == 0 && a->m.src_look.persistent;
 }
 
 /* Its disks are left: whether they are another host's, too, cannot be told of one that is off. */
@@ -144,12 +146,15 @@ static int forget_definition(struct recovering *a, struct err *err)
 {
 	auto_free char *question = NULL;
 
-	if (!other_is_off(a) || !a->m.src_look.persistent)
+	if (!may_be_forgotten(a))
 		return recovery_refuse(a->r, err, "it is not as it was a moment ago");
 	question = str_printf("the definition of %s at %s will be removed; its disks stay. Go on?", a->m.guest,
 			      host_name(a->m.dst));
 	if (!a->r->consent(a->r->consent_arg, question))
 		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
+	migration_look(&a->m);
+	if (!may_be_forgotten(a))
+		return recovery_refuse(a->r, err, "it is not as it was a moment ago");
 	return migration_act(&a->m, a->m.dst, "undefine", guest_undefine, err);
 }
 
