@@ -140,7 +140,8 @@ bool recovering_other_gone(const struct recovering *a)
 
 static bool is_half(const struct guest_look *l)
 {
-	return l->state == GUEST_PAUSED && (l->why == GUEST_WHY_MIGRATION || l->why == GUEST_WHY_STARTING_UP);
+	return l->state == GUEST_PAUSED && l->job != GUEST_JOB_MIGRATION_OUT &&
+	       (l->why == GUEST_WHY_MIGRATION || l->why == GUEST_WHY_STARTING_UP);
 }
 
 static int stop_half(struct recovering *a, struct err *err)
@@ -350,13 +351,26 @@ int recover_kill(struct recovery *r, size_t host, bool and_start, struct err *er
 	return recovering_end(&a, kill_it(&a, err), err);
 }
 
+/* Both halves are there, and keep is the destination, other the source. */
+static bool is_in_postcopy(const struct recovery *r)
+{
+	const struct guest_look *dst, *src;
+
+	if (r->found.kind != FOUND_POSTCOPY && r->found.kind != FOUND_ADOPT)
+		return false;
+	dst = r->presences[r->found.keep].look;
+	src = r->presences[r->found.other].look;
+	return dst->why == GUEST_WHY_POSTCOPY || dst->why == GUEST_WHY_POSTCOPY_FAILED ||
+	       src->why == GUEST_WHY_POSTCOPY || src->why == GUEST_WHY_POSTCOPY_FAILED;
+}
+
 int recover_postcopy(struct recovery *r, struct err *err)
 {
 	size_t dst = r->found.keep, src = r->found.other;
 	struct migration m = { .guest = r->guest, .journal = r->journal, .report = r->report, .opt = r->opt };
 	enum status status;
 
-	if (r->found.kind != FOUND_POSTCOPY)
+	if (!is_in_postcopy(r))
 		return recovery_refuse(r, err, r->found.rule);
 	if (recovery_told(r, "have post-copy from %s to %s go on", r->fleet->v[src].name, r->fleet->v[dst].name))
 		return 0;
