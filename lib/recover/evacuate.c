@@ -29,7 +29,7 @@ static int wait_for(pid_t pid)
 			usleep(POLL_MS * 1000);
 			continue;
 		}
-		kill(pid, SIGKILL);
+		kill(-pid, SIGKILL); /* with all that it has begun */
 		waitpid(pid, &status, 0);
 		return -1;
 	}
@@ -40,11 +40,16 @@ static int wait_for(pid_t pid)
 static int run_fence(struct recovery *r, const char *host, const char *command, struct err *err)
 {
 	char *const argv[] = { (char[]) { "sh" }, (char[]) { "-c" }, xstrdup(command), NULL };
+	posix_spawnattr_t attr;
 	pid_t pid;
 	int rc;
 
 	r->report->ops->note(r->report, "fencing: running the command that the configuration has for it");
-	rc = posix_spawnp(&pid, "sh", NULL, NULL, argv, environ);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+	rc = posix_spawnp(&pid, "sh", NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
 	free(argv[2]);
 	if (rc)
 		return err_set(err, E_FENCE, rc, "%s: its fence command cannot be run", host);
@@ -138,6 +143,17 @@ static int set_autostart(struct host *h, const char *uuid, struct err *err)
 	return guest_set_autostart(h, uuid, true, err);
 }
 
+/* Only where it is seen to be off: an error is no proof that it was not started. */
+static void take_definition_back(struct migration *m)
+{
+	if (!m->defined)
+		return;
+	migration_look(m);
+	if (m->src_look.state == GUEST_SHUTOFF && m->src_look.qemu_pids == 0 &&
+	    guest_undefine(m->src, m->record.uuid, NULL) == 0)
+		effect_undone(m, m->define_effect);
+}
+
 static int define_and_start(struct recovering *a, struct err *err)
 {
 	struct migration *m = &a->m;
@@ -162,8 +178,7 @@ static int define_and_start(struct recovering *a, struct err *err)
 			       : 0;
 	if (rc == 0)
 		return recovering_failed(a, err, "it does not start");
-	if (m->defined && guest_undefine(m->src, m->record.uuid, NULL) == 0)
-		effect_undone(m, m->define_effect);
+	take_definition_back(m);
 	return rc;
 }
 
@@ -195,10 +210,12 @@ static int evacuate(struct recovery *r, size_t dead, size_t to, const struct def
 	struct recovering a;
 
 	question = str_printf("%s was at %s, which %s, and will be started at %s. Go on?", r->guest,
-			      r->fleet->v[dead].name, r->fenced[dead] ? "is off for good" : "will be fenced",
+			      r->fleet->v[dead].name, r->fenced[dead] ? "is off for good" : "will be fenced now",
 			      r->fleet->v[to].name);
 	if (!r->consent(r->consent_arg, question))
 		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
+	if (!r->fenced[dead] && fence_host(r, r->fleet->v[dead].name, fence, err) < 0)
+		return -1;
 	if (recovering_begin(r, &a, "evacuate", to, to, err) < 0)
 		return -1;
 	free(a.m.record.from);
