@@ -378,7 +378,7 @@ static void foreign_files(void **state)
 
 	journal_close(open_at(path));
 	sql(path, "PRAGMA user_version = 99");
-	expect_refused(path, "has version 99, and this vmmig knows versions up to 4");
+	expect_refused(path, "has version 99, and this vmmig knows versions up to 5");
 	unlink(path);
 	write_bytes(path, "", 0); /* as left by touch, or by an end in the middle of the making */
 	journal_close(open_at(path));
@@ -757,21 +757,210 @@ static void requests(void **state)
 	assert_int_equal(journal_answer(mover, 999, "done", NULL), -1);
 }
 
+/* ---- how guests were defined ---- */
+
+#define auto_definition AUTO(definition_record_clear)
+#define UUID_1 "3f0c2a60-5b0e-4c1f-9d4b-0a8b1d3a7c11"
+#define UUID_2 "3f0c2a60-5b0e-4c1f-9d4b-0a8b1d3a7c12"
+
+static struct definition_record definition(const char *uuid, const char *host, const char *guest, const char *xml,
+					   int64_t at_ms)
+{
+	return (struct definition_record) { .uuid = (char *)(uintptr_t)uuid,
+					    .host = (char *)(uintptr_t)host,
+					    .guest = (char *)(uintptr_t)guest,
+					    .xml = (char *)(uintptr_t)xml,
+					    .at_ms = at_ms };
+}
+
+static void expect_definition(struct journal *j, const char *guest, const char *host, const char *xml)
+{
+	auto_definition struct definition_record d = { 0 };
+	auto_err struct err err = ERR_INIT;
+	int rc = journal_definition_get(j, guest, host, &d, &err);
+
+	assert_int_equal(rc, xml ? 0 : 1);
+	assert_true(str_eq(d.xml, xml));
+	assert_null(err.id);
+}
+
+static void definitions(void **state)
+{
+	struct place *p = *state;
+	auto_journal struct journal *j = open_at(p->path);
+	auto_definition struct definition_record back = { 0 };
+	struct definition_record v[] = {
+		definition(UUID_1, "alpha", "web1", "<a/>", 1000),
+		definition(UUID_1, "beta", "web1", "<b/>", 3000),
+		definition(UUID_2, "alpha", "it's", "<domain>'größe'\n</domain>", 2000),
+	};
+
+	expect_definition(j, "web1", "alpha", NULL);
+	assert_int_equal(journal_definitions_put(j, v, 0, NULL), 0);
+	v[2].autostart = true;
+	assert_int_equal(journal_definitions_put(j, v, ARRAY_SIZE(v), NULL), 0);
+	journal_close(STEAL(j));
+	j = open_at(p->path);
+	assert_int_equal(journal_definition_get(j, "it's", "alpha", &back, NULL), 0);
+	assert_string_equal(back.uuid, UUID_2);
+	assert_string_equal(back.host, "alpha");
+	assert_string_equal(back.guest, "it's");
+	assert_string_equal(back.xml, v[2].xml);
+	assert_true(back.autostart);
+	assert_int_equal(back.at_ms, 2000);
+	expect_definition(j, "web1", "alpha", "<a/>");
+	expect_definition(j, UUID_1, "alpha", "<a/>");
+	expect_definition(j, UUID_1, "beta", "<b/>");
+	/* each host has its own */
+	expect_definition(j, "web1", "gamma", NULL);
+	expect_definition(j, "web1", "", NULL);
+	expect_definition(j, "it's", "beta", NULL);
+	expect_definition(j, "web", "alpha", NULL);
+	expect_definition(j, "web1' OR '1", "alpha", NULL);
+}
+
+static void definitions_are_replaced(void **state)
+{
+	struct place *p = *state;
+	auto_journal struct journal *j = open_at(p->path);
+	struct definition_record v[] = {
+		definition(UUID_1, "alpha", "web1", "<a/>", 1000),
+		definition(UUID_1, "alpha", "web1", "<c/>", 2000),
+		/* another one that has the name now */
+		definition(UUID_2, "alpha", "web1", "<d/>", 3000),
+	};
+
+	assert_int_equal(journal_definitions_put(j, &v[0], 1, NULL), 0);
+	assert_int_equal(journal_definitions_put(j, &v[1], 1, NULL), 0);
+	expect_definition(j, "web1", "alpha", "<c/>");
+	assert_int_equal(journal_definitions_put(j, &v[2], 1, NULL), 0);
+	expect_definition(j, "web1", "alpha", "<d/>");
+	expect_definition(j, UUID_1, "alpha", "<c/>");
+	/* a new name of the same guest */
+	v[1].guest = (char *)(uintptr_t) "web2";
+	v[1].at_ms = 4000;
+	assert_int_equal(journal_definitions_put(j, &v[1], 1, NULL), 0);
+	expect_definition(j, "web2", "alpha", "<c/>");
+	expect_definition(j, "web1", "alpha", "<d/>");
+}
+
+static void definitions_all_or_none(void **state)
+{
+	struct place *p = *state;
+	auto_journal struct journal *j = open_at(p->path);
+	struct definition_record v[] = {
+		definition(UUID_1, "alpha", "web1", "<a/>", 1000),
+		definition(UUID_2, "alpha", "db1", NULL, 1000),
+	};
+	auto_err struct err err = ERR_INIT;
+
+	assert_int_equal(journal_definitions_put(j, v, ARRAY_SIZE(v), &err), -1);
+	assert_true(err_is(&err, E_JOURNAL));
+	expect_definition(j, "web1", "alpha", NULL);
+	/* and the handle goes on */
+	assert_int_equal(journal_definitions_put(j, v, 1, NULL), 0);
+	expect_definition(j, "web1", "alpha", "<a/>");
+}
+
+/* As the vmmig before definitions had it: its records are there, and definitions can be put. */
+static void an_older_schema(void **state)
+{
+	struct place *p = *state;
+	struct definition_record v[] = { definition(UUID_1, "alpha", "web1", "<a/>", 1000) };
+	auto_record struct migration_record r = { 0 }, back = { 0 };
+	struct journal *j = open_at(p->path);
+
+	begin(j, &r, "web1");
+	journal_close(j);
+	sql(p->path, "DROP TABLE definition; PRAGMA user_version = 4");
+	j = open_at(p->path);
+	assert_int_equal(journal_find(j, r.id, &back, NULL), 0);
+	assert_string_equal(back.guest, "web1");
+	expect_definition(j, "web1", "alpha", NULL);
+	assert_int_equal(journal_definitions_put(j, v, 1, NULL), 0);
+	expect_definition(j, "web1", "alpha", "<a/>");
+	journal_close(j);
+}
+
+/* ---- what is unfinished ---- */
+
+static void record(struct journal *j, const char *guest, const char *uuid, const char *mode, int64_t started_ms,
+		   bool ended, int exit_status)
+{
+	auto_record struct migration_record r = { .guest = xstrdup(guest), .uuid = xstrdup(uuid) };
+
+	r.mode = xstrdup(mode);
+	assert_int_equal(journal_begin(j, &r, NULL), 0);
+	r.status = MIG_FAILED;
+	r.exit_status = exit_status;
+	r.ended_ms = ended ? started_ms + 1 : 0;
+	assert_int_equal(journal_update(j, &r, NULL), 0);
+}
+
+/* Records get their start from the clock: the next one is later. */
+static void next_ms(void)
+{
+	usleep(2000);
+}
+
+static void unfinished(void **state)
+{
+	struct place *p = *state;
+	auto_journal struct journal *j = open_at(p->path);
+
+	record(j, "a", UUID_1, "live", 1, false, -1);
+	record(j, "b", UUID_2, "live", 1, true, STATUS_UNDECIDED);
+	record(j, "c", "c", "live", 1, true, STATUS_FAILED);
+	record(j, "d", "d", "recover", 1, false, -1);
+	record(j, "e", "e", "recover", 1, true, STATUS_UNDECIDED);
+	record(j, "f", NULL, NULL, 1, false, -1); /* it died before it knew more */
+	expect_list(j, NULL, true, 0, "f b a ");
+	expect_list(j, NULL, false, 0, "f e d c b a ");
+	next_ms();
+	/* what fails, or has no end, takes nothing back */
+	record(j, "a", UUID_1, "live", 1, true, STATUS_FAILED);
+	record(j, "b", UUID_2, "recover", 1, false, -1);
+	expect_list(j, NULL, true, 0, "f b a ");
+	next_ms();
+	record(j, "a2", UUID_1, "live", 1, true, STATUS_OK); /* the same guest, whatever its name */
+	expect_list(j, NULL, true, 0, "f b ");
+	record(j, "b", UUID_2, "recover", 1, true, STATUS_OK);
+	expect_list(j, NULL, true, 0, "f ");
+	next_ms();
+	record(j, "a", UUID_1, "live", 1, false, -1); /* and a new one */
+	expect_list(j, NULL, true, 0, "a f ");
+	expect_list(j, UUID_1, true, 1, "a ");
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_place, remove_place)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		CASE(records),         CASE(effects_and_events),
-		CASE(samples),         CASE(decisions),
-		CASE(requests),        CASE(wrong_records),
-		CASE(lists),           cmocka_unit_test(status_names),
-		CASE(process_alive),   CASE(modes),
-		CASE(foreign_files),   CASE(damaged_files),
-		CASE(read_only),       CASE(threads),
-		CASE(several_writers), CASE(readers_do_not_wait),
-		CASE(locked),          CASE(killed_writers),
+		CASE(records),
+		CASE(effects_and_events),
+		CASE(samples),
+		CASE(decisions),
+		CASE(requests),
+		CASE(wrong_records),
+		CASE(lists),
+		cmocka_unit_test(status_names),
+		CASE(process_alive),
+		CASE(modes),
+		CASE(foreign_files),
+		CASE(damaged_files),
+		CASE(read_only),
+		CASE(threads),
+		CASE(several_writers),
+		CASE(readers_do_not_wait),
+		CASE(locked),
+		CASE(killed_writers),
 		CASE(no_space),
+		CASE(definitions),
+		CASE(definitions_are_replaced),
+		CASE(definitions_all_or_none),
+		CASE(an_older_schema),
+		CASE(unfinished),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
