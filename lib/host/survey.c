@@ -3,18 +3,9 @@
 
 #include <string.h>
 
-enum { PROCESSES_MAX = 4096, FILES_MAX = 4096, PATH_BYTES = 4096, KILL_TIMEOUT_MS = 30000 };
+#include "host/identity-script.h"
 
-/*
- * FILE INODE: sets id to what is the same on each host that has the file, or "-" on a file system that only one host
- * can have mounted.
- */
-#define IDENTITY                                                                                                    \
-	"identity() {\n"                                                                                            \
-	"  id=-; fs=$(timeout 3 df --output=fstype,source -- \"$1\" 2>/dev/null | tail -n 1)\n"                     \
-	"  t=${fs%% *} s=${fs##* }\n"                                                                               \
-	"  case $t in ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|tmpfs|overlay) ;; *) id=${t:-?}:${s#*:}:$2;; esac\n" \
-	"}\n"
+enum { PROCESSES_MAX = 4096, FILES_MAX = 4096, PATH_BYTES = 4096, KILL_TIMEOUT_MS = 30000 };
 
 /*
  * The answer is lines of words:
@@ -272,22 +263,4 @@ int survey_kill(struct host *h, const struct qemu_process *p, struct err *err)
 		return r.exit_status ? 1 : 0;
 	said = exec_last_words(&r);
 	return err_set(err, E_REMOTE, 0, "%s: process %d cannot be killed: %s", host_label(h), p->pid, said);
-}
-
-static const char identity_script[] = "LC_ALL=C; export LC_ALL\n" IDENTITY "i=$(stat -L -c %i -- \"$1\") || exit 1\n"
-				      "identity \"$1\" \"$i\"; echo \"$id\"\n";
-
-char *survey_identity(struct host *h, const char *path, struct err *err)
-{
-	const char *args[] = { path, NULL };
-	struct exec_result r auto_exec = { 0 };
-
-	if (host_exec_wait(host_script_start(h, identity_script, args, 0), &r, err) < 0)
-		return NULL;
-	if (r.exit_status != 0 || !r.out.len) {
-		err_set(err, E_REMOTE, 0, "%s: it cannot be told which file %s is", host_label(h), path);
-		return NULL;
-	}
-	r.out.p[strcspn(r.out.p, "\n")] = '\0';
-	return str_sanitize(r.out.p, PATH_BYTES);
 }

@@ -10,7 +10,6 @@ struct recovering {
 	struct migration m; /* for its journal and looks: src is the host where the guest is kept, dst the other one */
 	struct exec_hold *other_lease;
 	size_t host;                                /* kill, keep: the other one */
-	bool paused;                                /* keep: the other one, by us */
 	bool and_start;                             /* kill */
 	const struct definition_record *definition; /* evacuate */
 	const char *fence;

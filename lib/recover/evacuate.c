@@ -214,8 +214,6 @@ static int evacuate(struct recovery *r, size_t dead, size_t to, const struct def
 			      r->fleet->v[to].name);
 	if (!r->consent(r->consent_arg, question))
 		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
-	if (!r->fenced[dead] && fence_host(r, r->fleet->v[dead].name, fence, err) < 0)
-		return -1;
 	if (recovering_begin(r, &a, "evacuate", to, to, err) < 0)
 		return -1;
 	free(a.m.record.from);

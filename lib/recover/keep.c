@@ -73,7 +73,6 @@ static int pause_other(struct recovering *a, struct err *err)
 {
 	if (a->m.dst_look.state == GUEST_PAUSED)
 		return 0;
-	a->paused = true;
 	if (migration_act(&a->m, a->m.dst, "suspend", guest_suspend, err) < 0)
 		return err_hint(err, "if neither libvirt nor QEMU answers there: vmmig recover %s --kill %s",
 				a->m.guest, host_name(a->m.dst));
@@ -89,9 +88,9 @@ static int confirm(struct recovering *a, const struct own_disks *o, struct err *
 
 	if (a->r->consent(a->r->consent_arg, question))
 		return 0;
-	if (a->paused && migration_act(&a->m, a->m.dst, "resume", guest_resume, err) < 0)
-		return err_wrap(err, "not confirmed, and it stays paused at %s", host_name(a->m.dst));
-	return err_set(err, E_CANCELLED, 0, "not confirmed; both are as before");
+	/* it does not go on by itself: the two would drift further apart while somebody thinks */
+	err_set(err, E_SPLIT_BRAIN, 0, "not confirmed; it is paused at %s", host_name(a->m.dst));
+	return err_hint(err, "to let it go on there: virsh -c %s resume %s", host_uri(a->m.dst), a->m.guest);
 }
 
 /* Whoever was asked may have thought for long. */

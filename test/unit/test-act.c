@@ -604,7 +604,7 @@ static void without_consent(void **state)
 	split();
 	w.refuses = true;
 	begin(&b);
-	expect_refused(&b, recover_keep(&b.r, ALPHA, &b.err), E_CANCELLED);
+	expect_refused(&b, recover_keep(&b.r, ALPHA, &b.err), E_SPLIT_BRAIN);
 	expect_done("suspend beta, consent");
 	assert_non_null(strstr(b.err.hint, "resume"));
 	expect_record(MIG_FAILED, "suspend=done");
@@ -814,6 +814,23 @@ static void make_scene(enum scene s)
 	}
 }
 
+/* All that beta had is on storage of all hosts. */
+char *survey_identity(struct host *h, const char *path, struct err *err)
+{
+	(void)h;
+	(void)err;
+	return str_printf("nfs:/export:%s", path);
+}
+
+static int evacuate_by(struct recovery *r, const char *xml, const char *fence, struct err *err)
+{
+	char uuid[] = UUID, name[] = "web1";
+	auto_free char *copy = xstrdup(xml);
+	struct definition_record d = { .uuid = uuid, .guest = name, .xml = copy };
+
+	return recover_evacuate(r, BETA, ALPHA, &d, fence, err);
+}
+
 static int play(enum scene s, struct bed *b)
 {
 	switch (s) {
@@ -829,7 +846,7 @@ static int play(enum scene s, struct bed *b)
 	case REBOOT:
 		return recover_reboot(&b->r, &b->err);
 	case EVACUATE:
-		return recover_evacuate(&b->r, BETA, ALPHA, XML, "true", &b->err);
+		return evacuate_by(&b->r, XML, "true", &b->err);
 	case SCENES:
 		break;
 	}
@@ -892,7 +909,7 @@ static void a_dry_run_does_nothing(void **state)
 		make_scene(s);
 		begin(&b);
 		b.r.dry_run = true;
-		expect_ok(&b, s == EVACUATE ? recover_evacuate(&b.r, BETA, ALPHA, XML, "exit 1", &b.err) : play(s, &b));
+		expect_ok(&b, s == EVACUATE ? evacuate_by(&b.r, XML, "exit 1", &b.err) : play(s, &b));
 		expect_done("");
 		end(&b);
 	}
@@ -1163,16 +1180,16 @@ static void evacuated(void **state)
 	(void)state;
 	make_scene(EVACUATE);
 	begin(&b);
-	expect_ok(&b, recover_evacuate(&b.r, BETA, ALPHA, XML, "true", &b.err));
+	expect_ok(&b, evacuate_by(&b.r, XML, "true", &b.err));
 	expect_done("consent, define alpha, start alpha");
-	expect_record(MIG_COMPLETED, "define=done, start=done");
+	expect_record(MIG_COMPLETED, "fence=done, define=done, start=done");
 	end(&b);
 	/* a person's word; and the destination knows it already */
 	make_scene(EVACUATE);
 	guest_at(ALPHA, GUEST_SHUTOFF, GUEST_WHY_OTHER);
 	begin(&b);
 	b.fenced[BETA] = true;
-	expect_ok(&b, recover_evacuate(&b.r, BETA, ALPHA, NULL, NULL, &b.err));
+	expect_ok(&b, evacuate_by(&b.r, NULL, NULL, &b.err));
 	expect_done("consent, start alpha");
 	end(&b);
 	/* a third host is off as well, and that was said */
@@ -1180,7 +1197,7 @@ static void evacuated(void **state)
 	w.unknown[GAMMA] = true;
 	begin(&b);
 	b.fenced[GAMMA] = true;
-	expect_ok(&b, recover_evacuate(&b.r, BETA, ALPHA, XML, "true", &b.err));
+	expect_ok(&b, evacuate_by(&b.r, XML, "true", &b.err));
 	end(&b);
 }
 
@@ -1208,7 +1225,7 @@ static void not_evacuated(void **state)
 		if (i == 9) /* a stray elsewhere */
 			w.v[GAMMA].qemu_pids = 1;
 		begin(&b);
-		rc = recover_evacuate(&b.r, BETA, ALPHA, definition, fence, &b.err);
+		rc = evacuate_by(&b.r, definition, fence, &b.err);
 		if (rc != -1 || !err_is(&b.err, i == 7 || i == 8 ? E_FENCE : E_NOT_PROVEN))
 			fail_msg("%d: %s", i, b.err.msg ? b.err.msg : "no error");
 		/* nobody's host is cut off before all that can be seen was seen */
@@ -1227,7 +1244,7 @@ static void fenced_only_with_consent(void **state)
 	make_scene(EVACUATE);
 	w.refuses = true;
 	begin(&b);
-	expect_refused(&b, recover_evacuate(&b.r, BETA, ALPHA, XML, fence, &b.err), E_CANCELLED);
+	expect_refused(&b, evacuate_by(&b.r, XML, fence, &b.err), E_CANCELLED);
 	assert_int_equal(access(mark, F_OK), -1);
 	expect_done("consent");
 	end(&b);
@@ -1235,13 +1252,13 @@ static void fenced_only_with_consent(void **state)
 	make_scene(EVACUATE);
 	w.disks_missing = true;
 	begin(&b);
-	expect_refused(&b, recover_evacuate(&b.r, BETA, ALPHA, XML, fence, &b.err), E_NOT_PROVEN);
+	expect_refused(&b, evacuate_by(&b.r, XML, fence, &b.err), E_NOT_PROVEN);
 	assert_int_equal(access(mark, F_OK), -1);
 	end(&b);
 
 	make_scene(EVACUATE);
 	begin(&b);
-	expect_ok(&b, recover_evacuate(&b.r, BETA, ALPHA, XML, fence, &b.err));
+	expect_ok(&b, evacuate_by(&b.r, XML, fence, &b.err));
 	assert_int_equal(access(mark, F_OK), 0);
 	end(&b);
 }
@@ -1256,7 +1273,7 @@ static void a_fence_that_dies(void **state)
 
 		make_scene(EVACUATE);
 		begin(&b);
-		expect_refused(&b, recover_evacuate(&b.r, BETA, ALPHA, XML, fences[i], &b.err), E_FENCE);
+		expect_refused(&b, evacuate_by(&b.r, XML, fences[i], &b.err), E_FENCE);
 		expect_done("consent");
 		end(&b);
 	}
@@ -1271,7 +1288,7 @@ static void does_not_start(void **state)
 	make_scene(EVACUATE);
 	w.deaf = true;
 	begin(&b);
-	expect_refused(&b, recover_evacuate(&b.r, BETA, ALPHA, XML, "true", &b.err), E_UNDECIDED);
+	expect_refused(&b, evacuate_by(&b.r, XML, "true", &b.err), E_UNDECIDED);
 	assert_false(guest_is_active(&w.v[ALPHA]));
 	end(&b);
 }
