@@ -4,6 +4,7 @@
 # make install DESTDIR= PREFIX=/usr
 # make check          unit tests, documents, style: no root needed
 # make check-lab      everything in test/*.bats, on the lab (root)
+# make chaos, matrix  faults at random, or all of them; for hours (root)
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -100,6 +101,14 @@ check: all unit
 check-lab: all unit
 	$(Q)scripts/test
 
+# N=200 SEED=17: so many migrations with a random fault in each. Every cell of the fault matrix.
+N ?= 200
+chaos: all unit
+	$(Q)CHAOS_N=$(N) CHAOS_SEED=$(SEED) CHAOS_TELL=1 BATS_TEST_TIMEOUT=1000000 scripts/test test/chaos.bats
+
+matrix: all unit
+	$(Q)MATRIX=all BATS_TEST_TIMEOUT=1000000 scripts/test test/matrix.bats
+
 bench: all
 	$(Q)scripts/bench/run
 
@@ -129,7 +138,7 @@ clean:
 	rm -rf $(O)
 
 FORCE:
-.PHONY: all unit fuzz fuzz-programs check check-headers check-lab bench fmt lint install uninstall clean FORCE
+.PHONY: all unit fuzz fuzz-programs check check-headers check-lab chaos matrix bench fmt lint install uninstall clean FORCE
 .SECONDARY:
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/%.d)
