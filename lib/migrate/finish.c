@@ -43,7 +43,7 @@ void migration_look(struct migration *m)
 	struct looking src = { m->src, m, &m->src_look }, dst = { m->dst, m, &m->dst_look };
 	pthread_t thread;
 
-	if (interrupt_thread(&thread, NULL, look_one, &src) == 0) {
+	if (m->src != m->dst && interrupt_thread(&thread, NULL, look_one, &src) == 0) {
 		look_one(&dst);
 		pthread_join(thread, NULL);
 	} else {

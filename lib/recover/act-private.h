@@ -31,6 +31,8 @@ int recovering_end(struct recovering *a, int rc, const struct err *err);
 bool recovering_becomes(struct recovering *a, bool (*is)(const struct recovering *a));
 /* E_UNDECIDED with what both hosts show; -1. */
 int recovering_failed(struct recovering *a, struct err *err, const char *what);
+/* Looks once more at every host that has answered, but the one it is kept at. 0: it is not there; -1: E_NOT_PROVEN. */
+int recovering_nowhere_else(struct recovering *a, struct err *err);
 bool recovering_kept_runs(const struct recovering *a);
 bool recovering_other_gone(const struct recovering *a);
 

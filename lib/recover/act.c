@@ -245,6 +245,23 @@ const char *recovery_elsewhere(const struct recovery *r, size_t host)
 	return NULL;
 }
 
+/* While somebody thought, or a host was fenced, anybody may have started it. */
+int recovering_nowhere_else(struct recovering *a, struct err *err)
+{
+	for (size_t i = 0; i < a->r->fleet->n; i++) {
+		struct host *h = recovery_host(a->r, i);
+		struct guest_look l auto_look = { 0 };
+
+		if (h == a->m.src || !a->r->presences[i].answered)
+			continue;
+		guest_look(h, a->m.record.uuid, true, &l);
+		if (l.state == GUEST_UNKNOWN || guest_is_active(&l) || l.qemu_pids != 0)
+			return err_set(err, E_NOT_PROVEN, 0, "%s: it is there now, or may be; nothing was started",
+				       host_label(h));
+	}
+	return 0;
+}
+
 static bool source_off(const struct recovering *a)
 {
 	return a->m.src_look.state == GUEST_SHUTOFF && a->m.src_look.qemu_pids == 0;
@@ -254,6 +271,8 @@ static int start_anew(struct recovering *a, struct err *err)
 {
 	if (!recovering_becomes(a, source_off))
 		return recovering_failed(a, err, "it does not go off");
+	if (recovering_nowhere_else(a, err) < 0)
+		return -1;
 	if (migration_act(&a->m, a->m.src, "start", guest_start, err) < 0)
 		return -1;
 	return recovering_becomes(a, recovering_kept_runs) ? 0 : recovering_failed(a, err, "it does not start");
@@ -261,6 +280,8 @@ static int start_anew(struct recovering *a, struct err *err)
 
 static int reboot(struct recovering *a, struct err *err)
 {
+	if (recovering_nowhere_else(a, err) < 0)
+		return -1;
 	if (!a->m.src_look.persistent)
 		return recovery_refuse(a->r, err, NOT_DEFINED);
 	if (guest_is_active(&a->m.src_look) && migration_act(&a->m, a->m.src, "destroy", guest_destroy, err) < 0)

@@ -145,6 +145,8 @@ static struct diagnosis active_once(const struct presence *v, size_t n, const st
 {
 	size_t at = s->active[0];
 
+	if (v[at].known && !v[at].qemus)
+		return found(FOUND_UNDECIDED, at, SIZE_MAX, "libvirt has it active, and no QEMU of it runs there");
 	if (!is_plain(v[at].look))
 		return half_alone(v, n, s);
 	if (v[at].look->silent)

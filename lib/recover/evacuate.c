@@ -161,7 +161,7 @@ static int define_and_start(struct recovering *a, struct err *err)
 
 	if (guest_is_active(&m->src_look) || m->src_look.qemu_pids != 0)
 		return recovery_refuse(a->r, err, "it runs there already");
-	if (fence_host(a, err) < 0)
+	if (fence_host(a, err) < 0 || recovering_nowhere_else(a, err) < 0)
 		return -1;
 	if (!m->src_look.persistent) {
 		if (effect_begin(m, m->src, "define", m->record.uuid, &m->define_effect, err) < 0)

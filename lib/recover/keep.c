@@ -120,12 +120,23 @@ static int remove_definition(struct recovering *a, struct err *err)
 	return 0;
 }
 
+/* It may have ended by itself meanwhile. */
+static int stop_other(struct recovering *a, struct err *err)
+{
+	struct err why auto_err = ERR_INIT;
+
+	if (migration_act(&a->m, a->m.dst, "stop-other", guest_destroy, &why) == 0)
+		return 0;
+	migration_look(&a->m);
+	return recovering_other_gone(a) ? 0 : err_copy(err, &why);
+}
+
 static int keep_one(struct recovering *a, struct err *err)
 {
 	struct own_disks own auto_own_disks = { 0 };
 
 	if (find_own_disks(a, &own, err) < 0 || pause_other(a, err) < 0 || confirm(a, &own, err) < 0 ||
-	    let_kept_run(a, err) < 0 || migration_act(&a->m, a->m.dst, "stop-other", guest_destroy, err) < 0)
+	    let_kept_run(a, err) < 0 || stop_other(a, err) < 0)
 		return -1;
 	if (!recovering_becomes(a, recovering_other_gone))
 		return recovering_failed(a, err, "the other one does not end");
