@@ -14,7 +14,11 @@
 #include "config/config.h"
 #include "migrate/migrate.h"
 
-enum needs { NEEDS_CONFIG = 1, NEEDS_JOURNAL = 2 };
+enum needs {
+	NEEDS_CONFIG = 1,
+	NEEDS_JOURNAL = 2,
+	GOES_WITHOUT_JOURNAL = 4, /* when it cannot be opened: with one in memory, and app.journal_lost */
+};
 
 /* Everything options can say; each command looks at its own. */
 struct options {
@@ -64,6 +68,7 @@ struct app {
 	struct options opt;
 	struct config *config;
 	struct journal *journal;
+	bool journal_lost; /* its file cannot be opened: that was told */
 	struct report report;
 	enum mode mode; /* check: of which migration */
 	int detached;   /* --detach: where the parent waits for a byte */

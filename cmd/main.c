@@ -61,6 +61,18 @@ static void setup_report(struct app *app)
 		log_set_level(o->verbose > 1 ? LOG_DEBUG : LOG_INFO);
 }
 
+/* At 3 a.m. the hosts still show what they have. */
+static int go_without_journal(struct app *app, struct err *err)
+{
+	app->report.ops->error(&app->report, err);
+	app->report.ops->note(&app->report,
+			      "going on by what the hosts show; what is done now is written down nowhere");
+	err_clear(err);
+	app->journal_lost = true;
+	app->journal = journal_open_memory(err);
+	return app->journal ? 0 : -1;
+}
+
 static int open_needs(struct app *app, const struct command *cmd, struct err *err)
 {
 	auto_free char *path = NULL;
@@ -74,7 +86,9 @@ static int open_needs(struct app *app, const struct command *cmd, struct err *er
 	if (!(cmd->needs & NEEDS_JOURNAL))
 		return 0;
 	app->journal = journal_open(app->config->journal_path, err);
-	return app->journal ? 0 : -1;
+	if (app->journal)
+		return 0;
+	return cmd->needs & GOES_WITHOUT_JOURNAL ? go_without_journal(app, err) : -1;
 }
 
 /* Also a wrong option is told in the form that was asked for, wherever --json stands. */

@@ -34,7 +34,7 @@ static int check(const struct options *o, struct err *err)
 	return 0;
 }
 
-static enum status run(struct app *app, struct err *err)
+static enum status run_words(struct app *app, struct err *err)
 {
 	struct strv rest = app->opt.words; /* borrowed */
 
@@ -52,6 +52,18 @@ static enum status run(struct app *app, struct err *err)
 		return recover_scan(app, &rest, err);
 	}
 	return acts_named(&app->opt) ? recover_act(app, rest.v[0], err) : recover_guest(app, rest.v[0], err);
+}
+
+/* Without a journal there is nothing unfinished, nor put away, that could be told. */
+static enum status run(struct app *app, struct err *err)
+{
+	const struct strv *w = &app->opt.words;
+
+	if (app->journal_lost && (!w->n || str_eq(w->v[0], "purge"))) {
+		app->report.ops->note(&app->report, "what the hosts show: vmmig recover scan");
+		return STATUS_FAILED;
+	}
+	return status_worst(run_words(app, err), app->journal_lost ? STATUS_FAILED : STATUS_OK);
 }
 
 static const struct argp_option options[] = {
@@ -85,6 +97,6 @@ const struct command cmd_recover = {
 	       "the file that was put away, and nobody has it open.",
 	.options = options,
 	.max_words = UINT_MAX,
-	.needs = NEEDS_CONFIG | NEEDS_JOURNAL,
+	.needs = NEEDS_CONFIG | NEEDS_JOURNAL | GOES_WITHOUT_JOURNAL,
 	.run = run,
 };

@@ -315,10 +315,17 @@ verdict_is() {	# verdict_is NAME EXIT
 	assert_exit 7
 	fault link alpha up
 	fault link beta up
+	# a journal that is lost, or foreign: the hosts still show what they have
 	echo "this is no journal" >"$JOURNAL"
 	run_vmmig recover g1
 	assert_exit 1
 	assert_says E-JOURNAL
+	assert_says "verdict: healthy"
+	run_vmmig recover scan alpha beta
+	assert_exit 1
+	assert_says "0 in trouble"
+	run_vmmig recover
+	assert_exit 1
 	[ "$(cat "$JOURNAL")" = "this is no journal" ]
 	rm -f -- "$JOURNAL"*
 	run_vmmig recover

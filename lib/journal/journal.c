@@ -189,6 +189,19 @@ static int set_mode(struct journal *j, struct err *err)
 	return 0;
 }
 
+struct journal *journal_open_memory(struct err *err)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE;
+	auto_journal struct journal *j = xcalloc(1, sizeof(*j));
+
+	j->path = xstrdup("in memory");
+	if (sqlite3_open_v2(":memory:", &j->db, flags, NULL) != SQLITE_OK) {
+		journal_fail(j, err);
+		return NULL;
+	}
+	return journal_schema(j, err) < 0 ? NULL : STEAL(j);
+}
+
 struct journal *journal_open(const char *path, struct err *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE;

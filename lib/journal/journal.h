@@ -49,6 +49,8 @@ void migration_record_clear(struct migration_record *r);
  * threads, but not across a fork. Another process that writes is waited for, for about 5 s.
  */
 struct journal *journal_open(const char *path, struct err *err);
+/* One that nobody will read: for whoever has to act although the journal cannot be opened. */
+struct journal *journal_open_memory(struct err *err);
 void journal_close(struct journal *j);
 AUTO_DEFINE(journal, struct journal *, journal_close)
 #define auto_journal AUTO(auto_journal_)
