@@ -96,7 +96,7 @@ static int examine_twice(struct app *app, const char *guest, struct fleet_hosts 
 		e->found = diagnose(e->presences, f->n);
 		return 0;
 	}
-	if (!finding_infos[e->found.kind].trouble || !interrupt_pause(AGAIN_MS))
+	if (!finding_infos[e->found.kind].trouble || interrupt_pause(AGAIN_MS))
 		return 0;
 	examined_clear(e);
 	fleet_clear(&f->fleet);

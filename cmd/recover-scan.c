@@ -53,7 +53,7 @@ static void confirm(struct fleet_hosts *f, struct trouble **v, size_t *n)
 	struct fleet fleet = { 0 };
 	size_t again_n = 0;
 
-	if (!*n || !interrupt_pause(AGAIN_MS))
+	if (!*n || interrupt_pause(AGAIN_MS))
 		return;
 	fleet_look(&fleet, f->v, f->n, false);
 	scan(&fleet, &again, &again_n);

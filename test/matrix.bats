@@ -25,7 +25,9 @@ cells() {
 @test "live: vmmig killed at each phase" { cells live vmmig-kill $PHASES; }
 @test "block: vmmig killed at each phase" { cells block vmmig-kill $PHASES; }
 @test "cold: vmmig killed at each phase" { cells cold vmmig-kill $PHASES; }
-@test "cold with --shutdown and --start: vmmig killed at each phase" { cells cold-run vmmig-kill $PHASES; }
+@test "cold with --shutdown and --start: vmmig killed where it copies, and where it has started it there" {
+	cells cold-run vmmig-kill perform confirm
+}
 
 rest() { [ "${MATRIX:-}" = all ] || skip "MATRIX=all"; }
 FAULTS="vmmig-int source-libvirtd destination-libvirtd source-qemu destination-qemu link-5s destination-off guest-reset guest-shutdown"
@@ -47,6 +49,7 @@ FAULTS="vmmig-int source-libvirtd destination-libvirtd source-qemu destination-q
 
 @test "cold: all other faults at each phase" {
 	rest
+	cells cold-run vmmig-kill begin prepare finish
 	for fault in vmmig-int source-libvirtd destination-libvirtd link-5s destination-off; do
 		cells cold "$fault" $PHASES 1500
 		cells cold-run "$fault" $PHASES 1500

@@ -18,7 +18,7 @@ round_guest() {
 	[ "$1" != live ] || storage=gluster
 	if [ "$ROUND_STORAGE" != $storage ]; then
 		remove_guests || return
-		make_guest g1 --storage $storage --disk-size 16 --dirty 4 || return
+		make_guest g1 --storage $storage --disk-size 16 || return
 		ROUND_STORAGE=$storage
 	fi
 	FROM=$(defined_at) || return

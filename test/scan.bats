@@ -24,6 +24,9 @@ split() {	# g1 runs on both, each on a disk of its own
 	on_virsh beta start g1
 }
 
+# whole HOST: its image is. (What the two wrote is mixed up in the guest's one log, so that assert_disk_ok cannot tell.)
+whole() { on_virsh "$1" destroy g1 && on "$1" qemu-img check -q "$IMAGES/g1.qcow2"; }
+
 # scan_finds KIND [GUEST]; scan_is_clean
 scan_finds() {
 	run_json recover scan alpha beta
@@ -80,7 +83,7 @@ verdict_is() {	# verdict_is NAME EXIT
 	assert_at beta g1
 	scan_is_clean
 	assert_nothing_left
-	assert_disk_ok g1
+	whole beta
 }
 
 @test "paused on two hosts: found; the one that is kept goes on, and only then the other one ends" {
@@ -101,7 +104,7 @@ verdict_is() {	# verdict_is NAME EXIT
 	assert_exit 0
 	assert_at beta g1
 	scan_is_clean
-	assert_disk_ok g1
+	whole beta
 }
 
 @test "defined twice, with autostart: found, and the definition goes; a host that does not have it is refused" {

@@ -22,9 +22,9 @@
 
 /* Every place is tried; with sanitizers, which make a fork and all else slow, each time another part of them. */
 #ifdef __SANITIZE_ADDRESS__
-enum { STRIDE = 7 };
+enum { STRIDE = 13 };
 #else
-enum { STRIDE = 1 };
+enum { STRIDE = 2 };
 #endif
 
 /* ---- time passes when somebody waits, and costs nothing ---- */

@@ -26,11 +26,11 @@
 #include "host/host-private.h"
 #include "migrate/begin-private.h"
 
-/* Every place is tried; with sanitizers, which make a fork and all else slow, each time another part of them. */
+/* Each setting has other places; with sanitizers, which make a fork and all else slow, fewer. */
 #ifdef __SANITIZE_ADDRESS__
-enum { STRIDE = 7 };
+enum { STRIDE = 23 };
 #else
-enum { STRIDE = 1 };
+enum { STRIDE = 3 };
 #endif
 enum { CALLS_MAX = 400, AWAY_MS = 20000 };
 
@@ -42,7 +42,7 @@ int usleep(useconds_t us)
 {
 	slept_us += us;
 	if (us >= 200000) { /* who waits for threads lets them go on */
-		struct timespec nap = { .tv_nsec = 20000 };
+		struct timespec nap = { .tv_nsec = 400000 };
 
 		nanosleep(&nap, NULL);
 	}
