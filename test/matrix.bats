@@ -7,6 +7,8 @@ load lib
 load rounds
 
 PHASES="begin prepare perform finish confirm"
+# Before perform nothing has been asked of libvirt; what dies in prepare is block-faults.bats' matter.
+SOME="perform finish confirm"
 
 # cells MODE FAULT MOMENT...: one round each; all are tried, the failed ones are told.
 cells() {
@@ -22,15 +24,20 @@ cells() {
 	return $rc
 }
 
-@test "live: vmmig killed at each phase" { cells live vmmig-kill $PHASES; }
-@test "block: vmmig killed at each phase" { cells block vmmig-kill $PHASES; }
-@test "cold: vmmig killed at each phase" { cells cold vmmig-kill $PHASES; }
+@test "live: vmmig killed from perform on" { cells live vmmig-kill $SOME; }
+@test "block: vmmig killed from perform on" { cells block vmmig-kill $SOME; }
+@test "cold: vmmig killed from perform on" { cells cold vmmig-kill $SOME; }
 @test "cold with --shutdown and --start: vmmig killed where it copies, and where it has started it there" {
 	cells cold-run vmmig-kill perform confirm
 }
 
 rest() { [ "${MATRIX:-}" = all ] || skip "MATRIX=all"; }
 FAULTS="vmmig-int source-libvirtd destination-libvirtd source-qemu destination-qemu link-5s destination-off guest-reset guest-shutdown"
+
+@test "live, block, cold: vmmig killed before" {
+	rest
+	for mode in live block cold; do cells $mode vmmig-kill begin prepare; done
+}
 
 @test "live: all other faults at each phase" {
 	rest

@@ -22,7 +22,7 @@
 
 /* Every place is tried; with sanitizers, which make a fork and all else slow, each time another part of them. */
 #ifdef __SANITIZE_ADDRESS__
-enum { STRIDE = 13 };
+enum { STRIDE = 31 };
 #else
 enum { STRIDE = 2 };
 #endif

@@ -28,7 +28,7 @@
 
 /* Each setting has other places; with sanitizers, which make a fork and all else slow, fewer. */
 #ifdef __SANITIZE_ADDRESS__
-enum { STRIDE = 23 };
+enum { STRIDE = 61 };
 #else
 enum { STRIDE = 3 };
 #endif
