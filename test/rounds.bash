@@ -37,7 +37,8 @@ round_guest() {
 boot() {
 	local before
 	before=$(grep -c '^READY' "$(guest_log g1)" || true)
-	on_virsh "$1" start --domain g1 >/dev/null && wait_until 60 eval "[ \$(grep -c '^READY' '$(guest_log g1)') -gt $before ]"
+	on_virsh "$1" start --domain g1 >/dev/null && wait_until 60 eval "[ \$(grep -c '^READY' '$(guest_log g1)') -gt $before ]" &&
+		alive g1
 }
 
 # defined_at: the one host that knows g1.
