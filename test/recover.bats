@@ -69,9 +69,12 @@ limit_is() { [ "$(limit_of alpha g1)" = "$1" ]; }
 
 @test "nothing to recover: healthy, running, unknown; nothing is changed" {
 	make_guest g1
-	run_vmmig recover g1
+	run_vmmig recover nobody
 	assert_exit 2
 	assert_says E-GUEST-UNKNOWN
+	run_vmmig recover g1
+	assert_exit 0
+	assert_says "nothing is to be recovered"
 	run_vmmig live g1 --from alpha --to beta
 	assert_exit 0
 	run_vmmig recover g1
