@@ -5,7 +5,8 @@
 load lib
 load rounds
 
-pick() { local -a of=("$@"); echo "${of[RANDOM % $#]}"; }
+# pick VARIABLE WORD...: one of them; not in a subshell, which has random numbers of its own.
+pick() { local -n to=$1; shift; local -a of=("$@"); to=${of[RANDOM % $#]}; }
 
 # rounds N SEED
 rounds() {
@@ -13,9 +14,9 @@ rounds() {
 	RANDOM=$seed
 	echo "# CHAOS_SEED=$seed" >&3
 	for ((i = 1; i <= $1; i++)); do
-		mode=$(pick live live block cold cold-run)
-		fault=$(pick vmmig-kill vmmig-kill vmmig-int source-libvirtd destination-libvirtd destination-qemu link-5s \
-			source-qemu guest-reset guest-shutdown destination-off none)
+		pick mode live live block cold cold-run
+		pick fault vmmig-kill vmmig-kill vmmig-int source-libvirtd destination-libvirtd destination-qemu link-5s \
+			source-qemu guest-reset guest-shutdown destination-off none
 		moment=$((RANDOM % 6000))
 		# what a guest that is off does not have
 		case $mode:$fault in cold:*-qemu | cold:guest-*) fault=vmmig-kill ;; esac

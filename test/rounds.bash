@@ -116,11 +116,9 @@ round_check() {
 		may_be_off "$1" "$2" || { echo "it does not run" >&2; return 1; }
 		assert_off g1 && host=$(defined_at) || return
 	fi
-	# BUG: one that is killed while it connects leaves its private directory on the control machine, and nobody sweeps it
-	[ "$2" != vmmig-kill ] || rm -rf -- "${XDG_RUNTIME_DIR:?}"/vmmig-*
-	assert_nothing_left 60 || return
 	vmmig --json recover scan alpha beta >"$BATS_TEST_TMPDIR/scan.out" 2>&1 ||
 		{ cat "$BATS_TEST_TMPDIR/scan.out" >&2; return 1; }
+	wait_until 60 swept || { leavings >&2; return 1; }
 	only_one_disk "$host" && assert_disk_ok g1
 }
 
@@ -131,6 +129,10 @@ lives() {
 	echo "# g1 is silent or has panicked after it moved under emulation; reset" >&2
 	on_virsh "$1" reset g1 && alive g1 60
 }
+
+# swept: nothing is left. One that was killed while it connected has left a directory on its own machine, which the next
+# vmmig that connects removes once it is some seconds old.
+swept() { no_leavings || { vmmig -q list alpha >/dev/null 2>&1; no_leavings; }; }
 
 # only_one_disk HOST: the other host has no image under its name any more.
 only_one_disk() {
