@@ -294,6 +294,19 @@ static int check_words(struct app *app, struct err *err)
 	return err_hint_text(err, "look first with --dry-run; then add --yes");
 }
 
+/* What the journal has unfinished of it comes first: its record knows more than the hosts show. */
+static bool record_goes_first(struct app *app, const char *guest, enum status *status, struct err *err)
+{
+	struct migration_record r = { 0 };
+	bool first = (app->opt.reset_state || app->opt.resume_postcopy) && find_unfinished(app, guest, &r, err) == 0 &&
+		     !r.ended_ms;
+
+	if (first)
+		*status = take_over(app, &r, err);
+	migration_record_clear(&r);
+	return first;
+}
+
 enum status recover_act(struct app *app, const char *guest, struct err *err)
 {
 	const struct strv none = { 0 };
@@ -302,8 +315,11 @@ enum status recover_act(struct app *app, const char *guest, struct err *err)
 	struct examined e = { 0 };
 	struct move_options opt;
 	struct recovery r = { 0 };
+	enum status status;
 
-	if (check_words(app, err) == 0 && fleet_hosts_look(app, &none, false, &f, err) == 0 &&
+	if (record_goes_first(app, guest, &status, err))
+		return status;
+	if (!err->id && check_words(app, err) == 0 && fleet_hosts_look(app, &none, false, &f, err) == 0 &&
 	    find_guest(app, guest, &f, &e, &d, err) == 0) {
 		examined_show(app, &f, guest, &e);
 		move_options_fill(app, &opt);

@@ -38,10 +38,13 @@ killed_under_way() {	# ARGUMENT…: of vmmig live
 	make_guest g1
 	killed_under_way --bandwidth 24
 	wait_until 60 no_job g1
-	run_json recover g1
+	# the record goes first: it is what is stale
+	run_json recover g1 --reset-state
 	assert_exit 0
 	json 'last | .status == "completed"'
 	assert_at beta g1
+	run_vmmig recover
+	assert_says "nothing is unfinished"
 	assert_disk_ok g1
 }
 
