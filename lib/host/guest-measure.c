@@ -19,18 +19,22 @@ static void free_domain(virDomainPtr *d)
 #define auto_virdomain AUTO(free_domain)
 
 /*
- * UUID KIB: the resident part of the mapping that is the guest's memory, KiB: that of exactly its size. Of huge pages
- * and of memory in several pieces nothing is said.
+ * UUID KIB MORE: the resident part of the mapping that is the guest's memory, KiB: that of its size, or a little
+ * larger, since memory can be rounded up. Of huge pages and of memory in several pieces nothing is said.
  */
-static const char resident_script[] = FIND_QEMU "[ -n \"$p\" ] || exit 1\n"
-						"awk -v want=\"$2\" '$1 == \"Size:\" { size = $2 }\n"
-						"$1 == \"Rss:\" && size == want && $2 > rss { rss = $2 }\n"
-						"END { if (!rss) exit 1; print rss }' \"$p/smaps\"\n";
+static const char resident_script[] =
+	FIND_QEMU "[ -n \"$p\" ] || exit 1\n"
+		  "awk -v want=\"$2\" -v more=\"$3\" '$1 == \"Size:\" { size = $2 }\n"
+		  "$1 == \"Rss:\" && size >= want && size < want + more && $2 > rss { rss = $2 }\n"
+		  "END { if (!rss) exit 1; print rss }' \"$p/smaps\"\n";
+
+#define ROUNDED_UP_KIB 1024 /* libvirt counts in MiB */
 
 static struct exec_job *ask_resident(struct host *h, const char *uuid, uint64_t memory_kib)
 {
 	auto_free char *kib = str_printf("%" PRIu64, memory_kib);
-	const char *args[] = { uuid, kib, NULL };
+	auto_free char *more = str_printf("%d", ROUNDED_UP_KIB);
+	const char *args[] = { uuid, kib, more, NULL };
 
 	return host_script_start(h, resident_script, args, 0);
 }
@@ -45,7 +49,9 @@ static uint64_t read_resident(struct exec_job *job, uint64_t memory_kib)
 		return 0;
 	if (r.out.len)
 		r.out.p[strcspn(r.out.p, "\n")] = '\0';
-	return r.out.p && str_to_uint(r.out.p, 1, memory_kib, &v) == 0 ? v << 10 : 0;
+	if (!r.out.p || str_to_uint(r.out.p, 1, memory_kib + ROUNDED_UP_KIB, &v) < 0)
+		return 0;
+	return (v < memory_kib ? v : memory_kib) << 10;
 }
 
 static virDomainPtr domain_of(struct host *h, const char *uuid, struct err *err)
