@@ -12,6 +12,8 @@
  *                                        microseconds, the highest sequence number whose
  *                                        write to the disk has been acknowledged
  *   E <what> <errno>                     something failed (disk writes are tried again)
+ *   E page <n>                           page n of the memory being dirtied is not as it was
+ *                                        left: a migration has lost it (the first ten are told)
  *   DIRTY <MiB> <MiB/s>                  memory is being dirtied at that rate
  *   SLOW <MiB/s>                         ... but only that is reached (said every 10 s)
  *   OFF                                  the power button was pressed; powering off
@@ -228,22 +230,40 @@ static void run_disk(int fd, uint64_t sequence, long period_ms)
 	}
 }
 
+/* Contents that do not compress well: the same for the same n (the finaliser of splitmix64). */
+static uint64_t noise(uint64_t n)
+{
+	n += boot_id;
+	n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9;
+	n = (n ^ (n >> 27)) * 0x94d049bb133111eb;
+	return n ^ (n >> 31);
+}
+
+/* A page holds what the round before has left in it; then it gets this round's. */
+static void dirty_page(uint64_t *memory, uint64_t pages, uint64_t n)
+{
+	static int lost;
+	uint64_t *page = memory + n % pages * (PAGE / sizeof(*memory)), was = noise(n - pages), now = noise(n);
+
+	if (n >= pages && (page[0] != was || page[100] != was || page[200] != was || page[300] != was) && lost++ < 10)
+		report("E page %llu", (unsigned long long)(n % pages));
+	page[0] = page[100] = page[200] = page[300] = now;
+}
+
 /* Touches memory page by page: a few words of each page get new contents, as a
  * busy guest would do it, at a steady rate in steps of 5 ms. */
 static void run_dirty(long mib, long rate)
 {
-	size_t size = (size_t)mib * MIB, at = 0;
+	size_t size = (size_t)mib * MIB;
 	uint64_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t x = boot_id | 1;
+	uint64_t written = 0; /* pages, since the start */
 
 	if (memory == MAP_FAILED) {
 		report("E dirty %d", errno);
 		pause();
 	}
-	for (size_t i = 0; i < size / sizeof(*memory); i++) { /* nothing that compresses well */
-		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		memory[i] = x;
-	}
+	for (size_t i = 0; i < size / sizeof(*memory); i++)
+		memory[i] = noise(~i);
 	report("DIRTY %ld %ld", mib, rate);
 
 	const uint64_t step = 5000;
@@ -260,13 +280,8 @@ static void run_dirty(long mib, long rate)
 			reported_done = 0;
 			reported = now;
 		}
-		for (; done < due; done++) {
-			uint64_t *page = memory + at / sizeof(*memory);
-
-			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-			page[0] = page[100] = page[200] = page[300] = x;
-			at = at + PAGE < size ? at + PAGE : 0;
-		}
+		for (; done < due; done++)
+			dirty_page(memory, size / PAGE, written++);
 		if (now - reported >= 10000000) {
 			uint64_t reached = (done - reported_done) * PAGE / MIB * 1000000 / (now - reported);
 
