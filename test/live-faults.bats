@@ -281,16 +281,6 @@ source_libvirtd_dies() {
 	as_before
 }
 
-# The control machine's own address: without it no host answers here, while the hosts still reach each other.
-control_address() {
-	local bridge net
-	net=$(sed -n 's/^net=//p' "$VMMIG_LAB_DIR/lab.env")
-	bridge=$(ip -o -4 addr show to "$net" | awk '{print $2; exit}')
-	[ -n "$bridge" ] || bridge=$(cat "$BATS_TEST_TMPDIR/bridge")
-	echo "$bridge" >"$BATS_TEST_TMPDIR/bridge"
-	ip addr "$1" "${net%.0/24}.254/24" dev "$bridge"
-}
-
 @test "the control machine is cut off for good: undecided, and libvirt brings it to its end" {
 	make_guest g1
 	start_vmmig a --json live g1 --from alpha --to beta --bandwidth 8 --max-downtime 2000

@@ -18,8 +18,7 @@ cells() {
 		round "$mode" "$fault" "$moment" && continue
 		echo "FAILED: round $mode $fault $moment" >&2
 		rc=1
-		ROUND_STORAGE=
-		break
+		ROUND_STORAGE=	# the next one begins anew
 	done
 	return $rc
 }
@@ -32,7 +31,8 @@ cells() {
 }
 
 rest() { [ "${MATRIX:-}" = all ] || skip "MATRIX=all"; }
-FAULTS="vmmig-int source-libvirtd destination-libvirtd source-qemu destination-qemu link-5s destination-off guest-reset guest-shutdown"
+FAULTS="vmmig-int source-libvirtd destination-libvirtd source-qemu destination-qemu link-5s destination-off guest-reset
+	guest-shutdown control-cut link-60s link-never"
 
 @test "live, block, cold: vmmig killed before" {
 	rest
@@ -46,18 +46,21 @@ FAULTS="vmmig-int source-libvirtd destination-libvirtd source-qemu destination-q
 
 @test "live in post-copy: all faults" {
 	rest
-	for fault in vmmig-kill vmmig-int source-libvirtd destination-libvirtd link-5s guest-reset; do cells live "$fault" postcopy; done
+	for fault in vmmig-kill vmmig-int source-libvirtd destination-libvirtd link-5s control-cut guest-reset; do
+		cells live "$fault" postcopy
+	done
 }
 
 @test "block: all other faults at each phase" {
 	rest
-	for fault in $FAULTS; do cells block "$fault" $PHASES 1500; done
+	for fault in $FAULTS destination-full; do cells block "$fault" $PHASES 1500; done
 }
 
 @test "cold: all other faults at each phase" {
 	rest
 	cells cold-run vmmig-kill begin prepare finish
-	for fault in vmmig-int source-libvirtd destination-libvirtd link-5s destination-off; do
+	for fault in vmmig-int source-libvirtd destination-libvirtd link-5s link-60s link-never control-cut \
+			destination-off destination-full; do
 		cells cold "$fault" $PHASES 1500
 		cells cold-run "$fault" $PHASES 1500
 	done

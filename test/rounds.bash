@@ -5,12 +5,14 @@
 #
 #	MODE    live, block, cold (off), cold-run (--shutdown --start)
 #	FAULT   none, vmmig-kill, vmmig-int, source-libvirtd, destination-libvirtd, source-qemu, destination-qemu, link-5s,
-#	        destination-off, guest-reset, guest-shutdown, control-cut
+#	        link-60s, link-never (until vmmig has given up), control-cut (as long), destination-full (block, cold),
+#	        destination-off, guest-reset, guest-shutdown
 #	MOMENT  a phase: vmmig is stopped where it begins; "postcopy"; or milliseconds after its start
 #
 # shellcheck disable=SC2154,SC2034
 
 ROUND_STORAGE=	# of the guest that is there
+ROUND_MEND=	# what ends the fault, once vmmig has given up
 
 # round_guest MODE: g1 at alpha, with what that mode needs; one that is there is used again.
 round_guest() {
@@ -33,7 +35,7 @@ round_guest() {
 	vmmig recover purge --older-than 0 --yes >/dev/null 2>&1 || true
 }
 
-# boot HOST: it is up, once more: its log has been there before. (Emulated guests that move while they boot may not live.)
+# boot HOST: it is up, once more: its log has been there before.
 boot() {
 	local before
 	before=$(grep -c '^READY' "$(guest_log g1)" || true)
@@ -77,17 +79,40 @@ round_fault() {
 	destination-libvirtd) lab fault kill "$TO" libvirtd; lab fault start "$TO" libvirtd ;;
 	source-qemu) lab fault kill "$FROM" qemu:g1 || true ;;
 	destination-qemu) lab fault kill "$TO" qemu:g1 || true ;;
-	link-5s)
-		on "$FROM" ip route add blackhole "$(address_of "$TO")/32"
-		sleep 5
-		on "$FROM" ip route del blackhole "$(address_of "$TO")/32"
-		;;
+	link-*s) between_hosts add; sleep "${1//[!0-9]/}"; between_hosts del ;;
+	link-never) between_hosts add; ROUND_MEND="between_hosts del" ;;
+	control-cut) later control_address add; control_address del; ROUND_MEND="control_address add" ;;
+	destination-full) fill "$TO" ;;
 	destination-off) lab fault power "$TO" off; lab fault power "$TO" on ;;
 	guest-reset) on_virsh "$FROM" reset g1 || on_virsh "$TO" reset g1 || true ;;
 	guest-shutdown) lab fault kill "$FROM" qemu:g1 -TERM || lab fault kill "$TO" qemu:g1 -TERM || true ;;
 	*) echo "no fault $1" >&2; return 1 ;;
 	esac 2>>"$BATS_TEST_TMPDIR/fault.err"
 	return 0
+}
+
+# between_hosts add|del: nothing comes from the source to the destination; both can be reached from here.
+between_hosts() { on "$FROM" ip route "$1" blackhole "$(address_of "$TO")/32"; }
+
+mend_round() {
+	local mend=$ROUND_MEND
+	ROUND_MEND=
+	$mend
+}
+
+# fill HOST: its images are on a file system of their own (small_images), and that has no room left.
+fill() { ! on "$1" dd if=/dev/zero of="$IMAGES/filler" bs=1M; }
+small_images() {
+	on "$1" mount -t tmpfs -o size=64m tmpfs "$IMAGES"
+	later on "$1" umount -lq "$IMAGES"
+	ROUND_MEND="on $1 rm -f $IMAGES/filler"
+}
+
+# The guest may have come to live there, so the next round has another one.
+without_small_images() {
+	remove_guests || return
+	on "$TO" umount -l "$IMAGES"
+	ROUND_STORAGE=
 }
 
 nothing_unfinished() {
@@ -110,7 +135,7 @@ round_check() {
 	if host=$(where g1 2>/dev/null); then
 		has_state "$host" g1 "running*" || { echo "g1 is $(state_of "$host" g1) at $host" >&2; return 1; }
 		no_job || return
-		lives "$host" || return
+		alive g1 60 || return
 		[ "$(defined_at)" = "$host" ] || { echo "it runs at $host" >&2; return 1; }
 	else
 		may_be_off "$1" "$2" || { echo "it does not run" >&2; return 1; }
@@ -120,14 +145,6 @@ round_check() {
 		{ cat "$BATS_TEST_TMPDIR/scan.out" >&2; return 1; }
 	wait_until 60 swept || { leavings >&2; return 1; }
 	only_one_disk "$host" && assert_disk_ok g1
-}
-
-# lives HOST: it goes on. Emulated guests (TCG) that move when they are young lose a page of memory now and then, by virsh
-# as well, and panic or fall silent: such a one has to start from its disk, which shows that nothing else is wrong.
-lives() {
-	alive g1 30 2>/dev/null && return
-	echo "# g1 is silent or has panicked after it moved under emulation; reset" >&2
-	on_virsh "$1" reset g1 && alive g1 60
 }
 
 # swept: nothing is left. One that was killed while it connected has left a directory on its own machine, which the next
@@ -144,7 +161,9 @@ only_one_disk() {
 
 round() {
 	local mode=$1 fault=$2 moment=$3 stop=
+	mend_round 2>/dev/null || true	# one that has failed
 	round_guest "$mode" || return
+	[ "$fault" != destination-full ] || small_images "$TO" || return
 	case $moment in
 	postcopy) round_start postcopy ;;
 	*[!0-9]*) stop=$moment; round_start "$mode" "$moment" ;;
@@ -158,7 +177,9 @@ round() {
 	round_fault "$fault" || return
 	[ -z "$stop" ] || kill -CONT "$(background_pid r)" 2>/dev/null || true
 	finish r 240 || return
+	mend_round || return
 	echo "# $mode $fault $moment: exit $status, $(tail -n 1 <<<"$output" | jq -r '.error.id // .status' 2>/dev/null)" >&2
 	wait_until 200 nothing_unfinished || { cat "$BATS_TEST_TMPDIR"/{recover,unfinished}.out >&2; return 1; }
-	round_check "$mode" "$fault"
+	round_check "$mode" "$fault" || return
+	[ "$fault" != destination-full ] || without_small_images
 }
