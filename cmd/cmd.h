@@ -223,6 +223,13 @@ void command_overview(FILE *out);                         /* vmmig help (help.c)
 /* Asks on the terminal; without one, and without an answer, it is no (consent.c). */
 bool consent(const char *question);
 
+/*
+ * The hosts named, or all of the configuration, not open yet (hosts.c). -1: E_USAGE, E_CONFIG; what *hosts has by then
+ * is the caller's as well, for hosts_drop().
+ */
+int hosts_choose(struct app *app, const struct strv *names, struct host ***hosts, size_t *n, struct err *err);
+void hosts_drop(struct host **hosts, size_t n);
+
 /* Hosts of a call and where its guests are (locate.c). */
 struct placed {
 	const char *guest; /* a word of the command line */

@@ -5,29 +5,6 @@
 #include "cmd.h"
 
 /* The hosts named, or all of the configuration. NULL-safe array of *n; caller frees hosts and array. */
-static struct host **choose_hosts(struct app *app, size_t *n, struct err *err)
-{
-	const struct strv *words = &app->opt.words;
-	struct host **hosts = NULL;
-
-	*n = 0;
-	for (size_t i = 0; i < app->config->hosts_n && !words->n; i++)
-		*ARRAY_ADD(hosts, *n) = host_new(app->config->hosts[i]);
-	for (size_t i = 0; i < words->n; i++) {
-		struct host_spec *spec = config_host(app->config, words->v[i], err);
-
-		if (!spec)
-			return hosts;
-		*ARRAY_ADD(hosts, *n) = host_new(spec);
-		host_spec_free(spec);
-	}
-	if (!*n) {
-		err_set(err, E_USAGE, 0, "the configuration has no hosts");
-		err_hint(err, "name one: vmmig list HOST; or see vmmig.conf(5)");
-	}
-	return hosts;
-}
-
 static int by_name(const void *a, const void *b)
 {
 	const struct guest_look *x = a, *y = b;
@@ -98,14 +75,11 @@ static enum status list_hosts(struct app *app, struct host **hosts, size_t n)
 static enum status run(struct app *app, struct err *err)
 {
 	enum status status;
-	struct host **hosts;
-	size_t n;
+	struct host **hosts = NULL;
+	size_t n = 0;
 
-	hosts = choose_hosts(app, &n, err);
-	status = err->id ? err->status : list_hosts(app, hosts, n);
-	for (size_t i = 0; i < n; i++)
-		host_free(hosts[i]);
-	free(hosts);
+	status = hosts_choose(app, &app->opt.words, &hosts, &n, err) < 0 ? err->status : list_hosts(app, hosts, n);
+	hosts_drop(hosts, n);
 	return status;
 }
 

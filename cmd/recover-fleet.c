@@ -4,28 +4,10 @@
 
 #include "recover.h"
 
-static int choose_hosts(struct app *app, const struct strv *names, struct fleet_hosts *f, struct err *err)
-{
-	for (size_t i = 0; i < app->config->hosts_n && !names->n; i++)
-		*ARRAY_ADD(f->v, f->n) = host_new(app->config->hosts[i]);
-	for (size_t i = 0; i < names->n; i++) {
-		struct host_spec *spec = config_host(app->config, names->v[i], err);
-
-		if (!spec)
-			return -1;
-		*ARRAY_ADD(f->v, f->n) = host_new(spec);
-		host_spec_free(spec);
-	}
-	if (f->n)
-		return 0;
-	err_set(err, E_USAGE, 0, "the configuration has no hosts");
-	return err_hint(err, "list them there, see vmmig.conf(5), or name some: vmmig recover scan HOST");
-}
-
 int fleet_hosts_look(struct app *app, const struct strv *names, bool definitions, struct fleet_hosts *f,
 		     struct err *err)
 {
-	if (choose_hosts(app, names, f, err) < 0)
+	if (hosts_choose(app, names, &f->v, &f->n, err) < 0)
 		return -1;
 	fleet_look(&f->fleet, f->v, f->n, definitions);
 	return 0;
@@ -34,9 +16,7 @@ int fleet_hosts_look(struct app *app, const struct strv *names, bool definitions
 void fleet_hosts_free(struct fleet_hosts *f)
 {
 	fleet_clear(&f->fleet);
-	for (size_t i = 0; i < f->n; i++)
-		host_free(f->v[i]);
-	free(f->v);
+	hosts_drop(f->v, f->n);
 	*f = (struct fleet_hosts) { 0 };
 }
 
