@@ -97,47 +97,6 @@ static int check_others(struct recovery *r, size_t dead, struct err *err)
 	return 0;
 }
 
-/* A file of that name on a file system of this host's own is another one: a stale copy, perhaps. */
-static int check_shared(struct host *to, const struct disk *k, const char *path, struct err *err)
-{
-	auto_free char *identity = k->chain[0].source == DISK_FILE ? survey_identity(to, path, err) : xstrdup("block");
-
-	if (!identity)
-		return -1;
-	if (!str_eq(identity, "-") || k->readonly)
-		return 0;
-	err_set(err, E_NOT_PROVEN, 0,
-		"%s: disk %s: %s lies on a file system of its own, so it is not what the dead host "
-		"had; nothing was done",
-		host_label(to), k->target, path);
-	return err_hint_text(err, "only a guest whose disks lie on shared storage can be started elsewhere");
-}
-
-/* All that it is made of has to be there: what was only the dead host's is lost with it. */
-static int check_disks(struct host *to, const struct domain *d, struct err *err)
-{
-	for (size_t i = 0; i < d->disks_n; i++) {
-		const char *path = d->disks[i].chain_n ? d->disks[i].chain[0].path : NULL;
-		struct file_fact f = { 0 };
-		bool there;
-
-		if (!path || path[0] != '/')
-			continue; /* a network disk, or an empty drive */
-		if (files_stat(to, &path, 1, &f, err) < 0)
-			return -1;
-		there = f.present == FACT_YES;
-		file_fact_clear(&f);
-		if (there && check_shared(to, &d->disks[i], path, err) < 0)
-			return -1;
-		if (there)
-			continue;
-		err_set(err, E_NOT_PROVEN, 0, "%s: disk %s: %s is not there; nothing was done", host_label(to),
-			d->disks[i].target, path);
-		return err_hint_text(err, "only a guest whose disks lie on shared storage can be started elsewhere");
-	}
-	return 0;
-}
-
 static int set_autostart(struct host *h, const char *uuid, struct err *err)
 {
 	return guest_set_autostart(h, uuid, true, err);
@@ -239,7 +198,9 @@ int recover_evacuate(struct recovery *r, size_t dead, size_t to, const struct de
 	if (check_others(r, dead, err) < 0)
 		return -1;
 	d = definition_of(r, to, definition, err);
-	if (!d || check_disks(recovery_host(r, to), d, err) < 0)
+	if (!d || evacuate_check_disks(recovery_host(r, to), d, err) < 0)
+		return -1;
+	if (evacuate_say_lost(r, recovery_host(r, to), d, err) < 0)
 		return -1;
 	if (!r->fenced[dead] && !fence) {
 		err_set(err, E_FENCE, 0, "it is not proven that %s is off; nothing was done", r->fleet->v[dead].name);

@@ -74,13 +74,15 @@ static struct {
 	struct host *host[HOSTS];
 	bool unknown[HOSTS]; /* does not answer */
 	bool put_away;       /* beta's own disk */
-	bool disks_missing;
+	bool disks_missing, base_missing;
 	bool deaf;               /* resume and start have no effect */
 	bool alone;              /* the act is about one that runs nowhere else: it may be stopped */
 	bool refuses;            /* the operator does not consent */
 	void (*meanwhile)(void); /* while the operator is asked */
 	int calls, fault_at;
 	enum fault_kind fault;
+	const char *xml; /* what is to be defined; NULL: XML */
+	struct strv notes;
 	struct strv done; /* what was done, in its order: "resume alpha" */
 	char broken[400];
 } w;
@@ -262,7 +264,7 @@ static int f_define(struct host *h, const char *xml, struct err *err)
 	if (enter(h, &n, err))
 		return -1;
 	did("define", i);
-	assert_string_equal(xml, XML);
+	assert_string_equal(xml, w.xml ? w.xml : XML);
 	w.v[i].persistent = true;
 	if (w.v[i].state == GUEST_ABSENT)
 		set(i, GUEST_SHUTOFF, GUEST_WHY_OTHER);
@@ -345,7 +347,19 @@ static int f_rename(struct host *h, const char *path, const char *to, struct fil
 	return leave(n, 0, err);
 }
 
-static const struct file_ops files = { .stat = f_stat, .rename = f_rename };
+static int f_chain(struct host *h, const char *path, const char *format, bool whole, struct image_chain *out,
+		   struct err *err)
+{
+	int n;
+
+	(void)path, (void)format, (void)out;
+	assert_true(whole);
+	if (enter(h, &n, err))
+		return -1;
+	return leave(n, w.base_missing ? err_set(err, E_REMOTE, 0, "its backing file is not there") : 0, err);
+}
+
+static const struct file_ops files = { .stat = f_stat, .chain = f_chain, .rename = f_rename };
 
 static bool consents(void *arg, const char *question)
 {
@@ -357,12 +371,13 @@ static bool consents(void *arg, const char *question)
 	return !w.refuses;
 }
 
-static void no_note(struct report *r, const char *text)
+static void note(struct report *r, const char *text)
 {
-	(void)r, (void)text;
+	(void)r;
+	strv_add(&w.notes, text);
 }
 
-static const struct report_ops silent = { .note = no_note };
+static const struct report_ops noting = { .note = note };
 
 /* ---- one recovery ---- */
 
@@ -386,6 +401,7 @@ struct bed {
 static void new_world(void)
 {
 	strv_clear(&w.done);
+	strv_clear(&w.notes);
 	memset(&w, 0, sizeof(w));
 	for (size_t i = 0; i < HOSTS; i++)
 		set(i, GUEST_ABSENT, GUEST_WHY_OTHER);
@@ -431,7 +447,7 @@ static void survey_world(struct bed *b)
 
 static void begin(struct bed *b)
 {
-	*b = (struct bed) { .report.ops = &silent, .fleet = { b->hosts, HOSTS } };
+	*b = (struct bed) { .report.ops = &noting, .fleet = { b->hosts, HOSTS } };
 	for (size_t i = 0; i < HOSTS; i++) {
 		struct host_spec spec = { .name = WHAT(names[i]),
 					  .address = WHAT("10.0.0.1"),
@@ -468,6 +484,7 @@ static void end(struct bed *b)
 		host_free(w.host[i]);
 	}
 	strv_clear(&w.done);
+	strv_clear(&w.notes);
 }
 
 static void expect_done(const char *want)
@@ -1201,10 +1218,32 @@ static void evacuated(void **state)
 	end(&b);
 }
 
+/* What only the dead host had does not keep it from starting, but is told. */
+static void evacuated_with_losses(void **state)
+{
+	static const char with[] = "<domain type='kvm'><name>g</name><uuid>" UUID "</uuid>"
+				   "<os><nvram>/var/lib/libvirt/qemu/nvram/g.fd</nvram></os>"
+				   "<devices><tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
+				   "</devices></domain>";
+	auto_free char *text = NULL;
+	struct bed b;
+
+	(void)state;
+	make_scene(EVACUATE);
+	w.disks_missing = true;
+	w.xml = with;
+	begin(&b);
+	expect_ok(&b, evacuate_by(&b.r, with, "true", &b.err));
+	text = strv_join(&w.notes, "; ");
+	assert_non_null(strstr(text, "its NVRAM /var/lib/libvirt/qemu/nvram/g.fd is not there"));
+	assert_non_null(strstr(text, "its TPM starts empty"));
+	end(&b);
+}
+
 static void not_evacuated(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 11; i++) {
 		const char *definition = i == 5 ? NULL : XML, *fence = i == 7 ? NULL : i == 8 ? "exit 1" : "true";
 		struct bed b;
 		int rc;
@@ -1224,6 +1263,8 @@ static void not_evacuated(void **state)
 			w.unknown[ALPHA] = true;
 		if (i == 9) /* a stray elsewhere */
 			w.v[GAMMA].qemu_pids = 1;
+		if (i == 10)
+			w.base_missing = true;
 		begin(&b);
 		rc = evacuate_by(&b.r, definition, fence, &b.err);
 		if (rc != -1 || !err_is(&b.err, i == 7 || i == 8 ? E_FENCE : E_NOT_PROVEN))
@@ -1373,6 +1414,7 @@ int main(void)
 		cmocka_unit_test(rebooted),
 		cmocka_unit_test(not_rebooted),
 		cmocka_unit_test(evacuated),
+		cmocka_unit_test(evacuated_with_losses),
 		cmocka_unit_test(not_evacuated),
 		cmocka_unit_test(fenced_only_with_consent),
 		cmocka_unit_test(a_fence_that_dies),
