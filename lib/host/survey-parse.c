@@ -77,21 +77,77 @@ static bool read_process(char *p, struct survey *s)
 	return true;
 }
 
+/* Of which lines about a process are. */
+static struct qemu_process *last_process(const struct survey *s)
+{
+	return s->processes_n ? &s->processes[s->processes_n - 1] : NULL;
+}
+
+static bool read_incoming(struct survey *s)
+{
+	struct qemu_process *q = last_process(s);
+
+	if (q)
+		q->incoming = true;
+	return q;
+}
+
+static bool read_port(const char *p, struct survey *s)
+{
+	struct qemu_process *q = last_process(s);
+	uint16_t port;
+
+	if (!q || q->ports_n >= ARRAY_SIZE(q->ports) || strlen(p) != 4 || strspn(p, "0123456789ABCDEFabcdef") != 4)
+		return false;
+	port = (uint16_t)strtoul(p, NULL, 16);
+	for (size_t i = 0; i < q->ports_n; i++)
+		if (q->ports[i] == port) /* by IPv4 and IPv6 */
+			return false;
+	if (!port)
+		return false;
+	q->ports[q->ports_n++] = port;
+	return true;
+}
+
+/* Through several descriptors: one lock is enough, and of a file whose locks cannot be told none is told. */
+static bool have_disk(struct qemu_process *q, const struct open_disk *d)
+{
+	for (size_t i = 0; i < q->disks_n; i++) {
+		struct open_disk *o = &q->disks[i];
+
+		if (!file_id_eq(o->id, d->id) || !str_eq(o->path, d->path))
+			continue;
+		if (d->locked == FACT_YES || o->locked == FACT_NO)
+			o->locked = d->locked;
+		return true;
+	}
+	return false;
+}
+
 static bool read_disk(char *p, struct survey *s)
 {
-	struct qemu_process *q = s->processes_n ? &s->processes[s->processes_n - 1] : NULL;
+	struct qemu_process *q = last_process(s);
 	unsigned long long dev, ino, mtime;
-	char *identity;
+	char *identity, *locked;
+	struct open_disk d;
 
 	if (!q || q->disks_n >= FILES_MAX || !number(&p, UINT64_MAX, &dev) || !number(&p, UINT64_MAX, &ino) ||
-	    !number(&p, INT64_MAX / 1000, &mtime) || !(identity = word(&p)) || *p != '/')
+	    !number(&p, INT64_MAX / 1000, &mtime) || !(identity = word(&p)) || !(locked = word(&p)) || *p != '/')
 		return false;
-	*ARRAY_ADD(q->disks, q->disks_n) = (struct open_disk) {
+	d = (struct open_disk) {
 		.path = str_sanitize(p, PATH_BYTES),
 		.id = { dev, ino },
 		.written_ms = (int64_t)mtime * 1000,
-		.identity = str_eq(identity, "-") ? NULL : str_sanitize(identity, PATH_BYTES),
+		.locked = str_eq(locked, "y")   ? FACT_YES
+			  : str_eq(locked, "n") ? FACT_NO
+						: FACT_UNKNOWN,
 	};
+	if (have_disk(q, &d)) {
+		free(d.path);
+		return false;
+	}
+	d.identity = str_eq(identity, "-") ? NULL : str_sanitize(identity, PATH_BYTES);
+	*ARRAY_ADD(q->disks, q->disks_n) = d;
 	return true;
 }
 
@@ -134,6 +190,10 @@ static bool read_line(char *line, struct survey *s)
 
 	if (str_eq(key, "Q"))
 		read_process(p, s);
+	else if (str_eq(key, "I"))
+		read_incoming(s);
+	else if (str_eq(key, "P"))
+		read_port(p, s);
 	else if (str_eq(key, "D"))
 		read_disk(p, s);
 	else if (str_eq(key, "L"))

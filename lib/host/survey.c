@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "host/survey.h"
-
 #include "host/identity-script.h"
+#include "host/survey-private.h"
 
 enum { KILL_TIMEOUT_MS = 30000 };
 
@@ -9,32 +8,54 @@ enum { KILL_TIMEOUT_MS = 30000 };
  * The answer is lines of words:
  *
  *  Q PID START AGE STATE UUID         a QEMU
- *  D DEV INO MTIME IDENTITY PATH      a file the last QEMU can write; IDENTITY "-": none
+ *  I                                  the last QEMU was started with -incoming
+ *  P PORT                             a TCP port on which the last QEMU listens, hexadecimal
+ *  D DEV INO MTIME IDENTITY y|n|u PATH
+ *                                     a file the last QEMU can write; IDENTITY "-": none; y: it has locked it for
+ *                                     writing, u: that cannot be told
  *  L UUID held|stale WHO              a lease
  *  F SIZE AGE quarantine|part PATH    a file that was left
  *  S N                                servers of copies
  *  end
  *
  * A QEMU is known by its argument -uuid, as one whole word with a UUID behind it. Which files it can write is told by
- * the flags of its descriptors: O_WRONLY or O_RDWR, and not O_APPEND, as logs have it. Who holds a lease is read from
- * /proc/locks: asking flock(1) would take the lock for a moment. Left files are looked for where disks are that libvirt
- * or a QEMU names, and in storage pools. 3 is the answer; what the first part prints are directories. A name with a
- * newline in it makes lines that are none of these.
+ * the flags of its descriptors: O_WRONLY or O_RDWR, and not O_APPEND, as logs have it. A QEMU that may write an image
+ * holds byte 101 of it, shared (block/file-posix.c: RAW_LOCK_PERM_BASE 100, and the bit number of BLK_PERM_WRITE). The
+ * locks of one descriptor are in its fdinfo, so nothing has to be matched by device numbers, which /proc/locks has
+ * otherwise than stat(1) on some file systems; but those that a FUSE server or a cluster keeps for itself are nowhere,
+ * hence the list of file systems where none means none. Who holds a lease is read from /proc/locks: asking flock(1)
+ * would take the lock for a moment. Ports are those of the host's own network namespace. Left files are looked for
+ * where disks are that libvirt or a QEMU names, and in storage pools. 3 is the answer; what the first part prints are
+ * directories. A name with a newline in it makes lines that are none of these.
  */
-static const char survey_script[] =
+const char survey_script[] =
 	"LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/sbin:/sbin; exec 3>&1; f=0\n"
 	"tr -d '\\0' </proc/1/cmdline | grep -q . || { echo 'the processes of others are hidden' >&2; exit 3; }\n"
+	"listen=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |\n"
+	"  awk '$4 == \"0A\" { print \"socket:[\" $10 \"]\", $2 }')\n"
+	"ports() {\n"
+	"  { find \"$1/fd\" -lname 'socket:*' -printf '%l\\n'; echo \"$listen\"; } 2>/dev/null |\n"
+	"    awk 'NF == 1 { own[$1] } NF == 2 && ($1 in own) { sub(/.*:/, \"\", $2); print \"P \" $2 }' | sort -u |\n"
+	"    head -n 32 >&3\n"
+	"}\n"
 	"now=$(date +%s); hz=$(getconf CLK_TCK); read -r up u </proc/uptime; up=${up%%.*}\n" IDENTITY "disks() {\n"
 	"  find \"$1/fd\" -lname '/*' -printf '%f %l\\n' 2>/dev/null | while read -r n l; do\n"
 	"    case $l in /dev/kvm|/dev/net/*|/dev/vhost*|/dev/ptmx|/dev/null|/dev/pts/*|/memfd:*|/dev/vfio*|"
 	"/dev/urandom|/dev/shm/*|/run/*|/var/log/*|*' (deleted)') continue;; esac\n"
-	"    f=; while read -r k v; do [ \"$k\" != flags: ] || f=$v; done <\"$1/fdinfo/$n\" 2>/dev/null\n"
+	"    f=; w=n; while read -r k v; do case $k$v in\n"
+	"      flags:*) f=$v;;\n"
+	"      lock:*POSIX*|lock:*OFDLCK*) b=${v##* }; v=${v% *}; [ \"$b\" != EOF ] || b=101\n"
+	"        [ \"${v##* }\" -gt 101 ] || [ \"$b\" -lt 101 ] || w=y;;\n"
+	"    esac; done <\"$1/fdinfo/$n\" 2>/dev/null\n"
 	"    [ $((f & 3)) != 0 ] && [ $((f & 02000)) = 0 ] || continue\n"
 	"    set -- \"$1\" $(stat -L -c '%f %d %i %Y' -- \"$1/fd/$n\" 2>/dev/null)\n"
 	"    case $2 in\n"
-	"    8*) identity \"$l\" \"$4\"; echo \"D $3 $4 $5 $id $l\" >&3; echo \"${l%/*}\";;\n"
-	"    6*) w=$(timeout 3 lsblk -dno WWN -- \"$l\" 2>/dev/null)\n"
-	"      echo \"D $3 $4 0 ${w:+wwn:}${w:--} $l\" >&3;;\n"
+	"    8*) identity \"$l\" \"$4\"\n"
+	"      case $t in ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|tmpfs|overlay|nfs|nfs4) ;;\n"
+	"      *) [ $w = y ] || w=u;; esac\n"
+	"      echo \"D $3 $4 $5 $id $w $l\" >&3; echo \"${l%/*}\";;\n"
+	"    6*) i=$(timeout 3 lsblk -dno WWN -- \"$l\" 2>/dev/null)\n"
+	"      echo \"D $3 $4 0 ${i:+wwn:}${i:--} $w $l\" >&3;;\n"
 	"    esac\n"
 	"  done\n"
 	"}\n"
@@ -44,7 +65,8 @@ static const char survey_script[] =
 	"    case $u in *[!0-9a-f-]*|'') continue;; esac; [ ${#u} = 36 ] || continue\n"
 	"    { read -r s <\"$p/stat\"; } 2>/dev/null || continue\n"
 	"    set -- ${s##*) }; echo \"Q ${p#/proc/} ${20} $((up - ${20} / hz)) $1 $u\" >&3\n"
-	"    disks \"$p\"\n"
+	"    ! grep -qzxE -e '--?incoming' \"$f\" 2>/dev/null || echo I >&3\n"
+	"    ports \"$p\"; disks \"$p\"\n"
 	"  done\n"
 	"  for f in /etc/libvirt/qemu/*.xml; do [ ! -e \"$f\" ] ||\n"
 	"    sed -n \"s/.*<source [^>]*file='\\([^']*\\)\\/[^'/]*'.*/\\1/p\" \"$f\" 2>/dev/null; done\n"

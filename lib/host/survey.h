@@ -8,6 +8,8 @@
 
 #include "host/files.h"
 
+enum { SURVEY_PORTS_MAX = 32 };
+
 /* A file or block device that a QEMU can write. */
 struct open_disk {
 	char *path;
@@ -18,6 +20,11 @@ struct open_disk {
 	 * WWN. NULL: a file on a file system that only one host can have mounted, or a device that has no WWN.
 	 */
 	char *identity;
+	/*
+	 * That QEMU has locked it for writing. One that only waits for a migration has not, nor has one that a
+	 * migration has left. UNKNOWN: its file system may keep locks where the host's kernel does not show them.
+	 */
+	enum fact locked;
 };
 
 struct qemu_process {
@@ -26,7 +33,10 @@ struct qemu_process {
 	uint64_t age_s;
 	char state; /* R, S, D (waits for its storage), T (stopped), Z */
 	char uuid[37];
-	struct open_disk *disks;
+	bool incoming; /* it was started to receive a migration (or a saved guest), however long ago that has ended */
+	uint16_t ports[SURVEY_PORTS_MAX]; /* TCP ports on which it listens, each once; no more than these are told */
+	size_t ports_n;
+	struct open_disk *disks; /* each path of a file once */
 	size_t disks_n;
 };
 
