@@ -639,6 +639,7 @@ const struct guest_ops guest_ops_libvirt = {
 	.measure_read = lv_measure_read,
 	.cut = process_cut,
 	.disk_job = lv_disk_job,
+	.block_jobs = lv_block_jobs,
 	.set_max_speed = lv_set_max_speed,
 	.abort_job = lv_abort_job,
 	.get_max_downtime = lv_get_max_downtime,

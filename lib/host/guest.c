@@ -80,8 +80,34 @@ const char *guest_job_name(enum guest_job j)
 	return "unknown";
 }
 
+const char *block_job_name(enum block_job_kind k)
+{
+	switch (k) {
+	case BLOCK_JOB_OTHER:
+		return "other";
+	case BLOCK_JOB_PULL:
+		return "pull";
+	case BLOCK_JOB_COPY:
+		return "copy";
+	case BLOCK_JOB_COMMIT:
+		return "commit";
+	case BLOCK_JOB_BACKUP:
+		return "backup";
+	}
+	return "other";
+}
+
+void block_jobs_clear(struct block_jobs *j)
+{
+	for (size_t i = 0; i < j->n; i++)
+		free(j->v[i].target);
+	free(j->v);
+	*j = (struct block_jobs) { 0 };
+}
+
 void guest_look_clear(struct guest_look *l)
 {
+	block_jobs_clear(&l->block_jobs);
 	free(l->uuid);
 	free(l->name);
 	free(l->unknown_because);
@@ -161,6 +187,8 @@ struct guest_call {
 	struct guest_look look;
 	struct job_stats stats;
 	struct disk_job disk;
+	struct block_jobs jobs;
+	unsigned patience_ms; /* 0: the host's command_timeout_s */
 	enum guest_xml kind;
 	char *text; /* what comes out, or goes in */
 	struct strv list;
@@ -181,6 +209,7 @@ static void call_release(void *arg)
 	free(c->text);
 	strv_clear(&c->list);
 	guest_look_clear(&c->look);
+	block_jobs_clear(&c->jobs);
 	free(c);
 }
 
@@ -192,14 +221,15 @@ static struct task *bounded(const struct guest_call *proto, const char *uuid, st
 {
 	struct guest_call *c = xcalloc(1, sizeof(*c));
 	struct host *h = proto->h;
+	unsigned patience_ms = proto->patience_ms ? proto->patience_ms : h->spec->command_timeout_s * 1000;
 	struct task *t;
 
 	*c = *proto;
 	c->uuid = xstrdup(uuid);
 	t = task_start(call_run, c, call_release, err);
-	if (t && !task_wait(t, (int)h->spec->command_timeout_s * 1000)) {
+	if (t && !task_wait(t, (int)patience_ms)) {
 		host_set_stuck(h);
-		err_set(err, E_TIMEOUT, 0, "libvirt has not answered within %u s", h->spec->command_timeout_s);
+		err_set(err, E_TIMEOUT, 0, "libvirt has not answered within %u s", patience_ms / 1000);
 	} else if (t && task_result(t, err) >= 0) {
 		*out = c;
 		return t;
@@ -383,6 +413,24 @@ int guest_disk_job(struct host *h, const char *uuid, const char *target, struct 
 	if (!t)
 		return -1;
 	*j = c->disk;
+	task_release(t);
+	return 0;
+}
+
+static int run_block_jobs(struct guest_call *c, struct err *err)
+{
+	return c->h->ops->block_jobs(c->h, c->uuid, &c->jobs, err);
+}
+
+int guest_block_jobs(struct host *h, const char *uuid, unsigned patience_ms, struct block_jobs *j, struct err *err)
+{
+	struct guest_call proto = { .h = h, .run = run_block_jobs, .patience_ms = patience_ms }, *c;
+	struct task *t = bounded(&proto, uuid, &c, err);
+
+	if (!t)
+		return -1;
+	*j = c->jobs;
+	c->jobs = (struct block_jobs) { 0 };
 	task_release(t);
 	return 0;
 }

@@ -45,6 +45,24 @@ const char *guest_why_name(enum guest_why w);
 enum guest_job { GUEST_JOB_UNKNOWN, GUEST_JOB_NONE, GUEST_JOB_MIGRATION_OUT, GUEST_JOB_MIGRATION_IN, GUEST_JOB_OTHER };
 const char *guest_job_name(enum guest_job j);
 
+/* What a job does with a disk, whoever has begun it; BLOCK_JOB_OTHER for the rest. */
+enum block_job_kind { BLOCK_JOB_OTHER, BLOCK_JOB_PULL, BLOCK_JOB_COPY, BLOCK_JOB_COMMIT, BLOCK_JOB_BACKUP };
+const char *block_job_name(enum block_job_kind k);
+
+struct block_job {
+	char *target; /* "vda" */
+	enum block_job_kind kind;
+	uint64_t total, processed; /* bytes, as libvirt tells them */
+};
+
+/* Of all disks of a guest. */
+struct block_jobs {
+	bool known; /* libvirt was asked, and has answered */
+	struct block_job *v;
+	size_t n;
+};
+void block_jobs_clear(struct block_jobs *j);
+
 /* One look at one host. */
 struct guest_look {
 	enum guest_state state;
@@ -52,10 +70,11 @@ struct guest_look {
 	enum guest_job job;
 	char *uuid, *name; /* NULL when absent */
 	bool persistent, autostart;
-	bool saved;            /* it has a managed save image: it would go on from there when it is started */
-	bool silent;           /* QEMU's monitor does not answer libvirt, or has not for some seconds */
-	int qemu_pids;         /* processes with this UUID in their arguments; -1: not looked or not known */
-	char *unknown_because; /* state GUEST_UNKNOWN: the reason, for people */
+	bool saved;                   /* it has a managed save image: it would go on from there when it is started */
+	bool silent;                  /* QEMU's monitor does not answer libvirt, or has not for some seconds */
+	int qemu_pids;                /* processes with this UUID in their arguments; -1: not looked or not known */
+	char *unknown_because;        /* state GUEST_UNKNOWN: the reason, for people */
+	struct block_jobs block_jobs; /* a look does not ask for them: guest_block_jobs() */
 };
 void guest_look_clear(struct guest_look *l);
 #define auto_look AUTO(guest_look_clear)
@@ -134,6 +153,7 @@ struct guest_ops {
 	int (*cut)(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 		   struct err *err);
 	int (*disk_job)(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err);
+	int (*block_jobs)(struct host *h, const char *uuid, struct block_jobs *j, struct err *err);
 	int (*set_max_speed)(struct host *h, const char *uuid, uint64_t mib_s, struct err *err);
 	int (*abort_job)(struct host *h, const char *uuid, struct err *err);
 	int (*get_max_downtime)(struct host *h, const char *uuid, uint64_t *ms, struct err *err);
@@ -208,6 +228,12 @@ int guest_measure_read(struct host *h, const char *uuid, unsigned seconds, uint6
 int guest_cut(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 	      struct err *err);
 int guest_disk_job(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err);
+/*
+ * The jobs on the disks of an active guest, into *j, which was empty. Where one runs libvirt asks QEMU: so this is
+ * given up after patience_ms, with E_TIMEOUT, and is an error at once while QEMU owes libvirt an answer. Not for the
+ * destination's half of a migration: libvirt would have the question wait for the migration's end.
+ */
+int guest_block_jobs(struct host *h, const char *uuid, unsigned patience_ms, struct block_jobs *j, struct err *err);
 int guest_set_max_speed(struct host *h, const char *uuid, uint64_t mib_s, struct err *err);
 int guest_abort_job(struct host *h, const char *uuid, struct err *err);
 int guest_get_max_downtime(struct host *h, const char *uuid, uint64_t *ms, struct err *err);

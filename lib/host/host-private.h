@@ -44,6 +44,9 @@ int lv_define(struct host *h, const char *xml, struct err *err);
 int lv_snapshots(struct host *h, const char *uuid, struct strv *xmls, size_t *current, struct err *err);
 int lv_add_snapshot(struct host *h, const char *uuid, const char *xml, bool current, struct err *err);
 
+/* guest-jobs.c */
+int lv_block_jobs(struct host *h, const char *uuid, struct block_jobs *j, struct err *err);
+
 /* guest-measure.c */
 int lv_measure_start(struct host *h, const char *uuid, unsigned seconds, struct err *err);
 int lv_measure_read(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err);
