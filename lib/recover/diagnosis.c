@@ -79,6 +79,16 @@ static bool is_half(const struct guest_look *l)
 	       (l->why == GUEST_WHY_MIGRATION || l->why == GUEST_WHY_STARTING_UP);
 }
 
+/*
+ * libvirt has it start up: as a migration's half, or because somebody has just started it. The first is a QEMU that was
+ * started to receive; where that is not known it is what libvirt's state lets it be.
+ */
+static bool just_starts(const struct presence *p)
+{
+	return p->look->why == GUEST_WHY_STARTING_UP && p->look->job != GUEST_JOB_MIGRATION_IN && p->known &&
+	       p->qemus == 1 && !p->qemu->incoming;
+}
+
 static bool is_plain(const struct guest_look *l)
 {
 	return l->job != GUEST_JOB_MIGRATION_OUT && l->job != GUEST_JOB_MIGRATION_IN && !is_half(l) &&
@@ -130,6 +140,9 @@ static struct diagnosis half_alone(const struct presence *v, size_t n, const str
 			     "one half of a guest in post-copy is there, and the other is gone");
 	if (l->job == GUEST_JOB_MIGRATION_OUT)
 		return found(FOUND_STUCK, at, SIZE_MAX, "a migration job runs on it, and no host takes it in");
+	if (just_starts(&v[at]))
+		return found(FOUND_UNDECIDED, at, SIZE_MAX,
+			     "it starts up, and its QEMU was not started to receive a migration: wait, and look again");
 	if (l->job == GUEST_JOB_MIGRATION_IN || l->why == GUEST_WHY_STARTING_UP)
 		return found(FOUND_UNDECIDED, at, SIZE_MAX,
 			     "it is an incoming half, or starts up, and no host sends it: nothing is in it yet");
@@ -191,7 +204,7 @@ static struct diagnosis active_twice(const struct presence *v, size_t a, size_t 
 		return in_postcopy(v, a, b);
 	if (x->job == GUEST_JOB_MIGRATION_OUT && (is_half(y) || y->job == GUEST_JOB_MIGRATION_IN))
 		return found(FOUND_ADOPT, a, b, "a migration is under way");
-	if (guest_is_running(x) && is_plain(x) && is_half(y))
+	if (guest_is_running(x) && is_plain(x) && is_half(y) && !just_starts(&v[b]))
 		return found(FOUND_FINISH, a, b, "it runs on one host, and another one holds a half of a migration");
 	return found(FOUND_SPLIT, a, b, "");
 }
@@ -247,8 +260,11 @@ struct diagnosis diagnose(const struct presence *v, size_t n)
 	if (s.leased)
 		return found(FOUND_BUSY, SIZE_MAX, SIZE_MAX, "another vmmig works on it");
 	if (s.stray != SIZE_MAX)
-		return found(FOUND_STRAY, s.active_n ? s.active[0] : SIZE_MAX, s.stray,
-			     "a QEMU of it runs that its libvirt does not know");
+		return found(
+			FOUND_STRAY, s.active_n ? s.active[0] : SIZE_MAX, s.stray,
+			v[s.stray].qemu && v[s.stray].qemu->incoming
+				? "a QEMU of it runs that its libvirt does not know, started to receive a migration"
+				: "a QEMU of it runs that its libvirt does not know");
 	return proven(v, &s, by_active(v, n, &s));
 }
 

@@ -37,10 +37,17 @@ static const struct guest_look silent = { .state = GUEST_RUNNING, .job = GUEST_J
 
 /* The first has run for longest. */
 static const struct qemu_process qemus[] = {
-	{ .pid = 1, .age_s = 9000, .state = 'S' }, { .pid = 2, .age_s = 900, .state = 'S' },
-	{ .pid = 3, .age_s = 90, .state = 'S' },   { .pid = 4, .age_s = 5, .state = 'T' },
+	{ .pid = 1, .age_s = 9000, .state = 'S' },
+	{ .pid = 2, .age_s = 900, .state = 'S' },
+	{ .pid = 3, .age_s = 90, .state = 'S' },
+	{ .pid = 4, .age_s = 5, .state = 'T' },
 	{ .pid = 5, .age_s = 5, .state = 'D' },
+	/* the first three again, started to receive */
+	{ .pid = 6, .age_s = 9000, .state = 'S', .incoming = true },
+	{ .pid = 7, .age_s = 900, .state = 'S', .incoming = true },
+	{ .pid = 8, .age_s = 90, .state = 'S', .incoming = true },
 };
+enum { INCOMING = 5 };
 static const struct lease_fact held = { .held = true }, stale = { .held = false };
 
 #define HOST(l)                                              \
@@ -112,7 +119,9 @@ static const struct {
 	{ "post-copy", { ACTIVE(&pc_src, 0), ACTIVE(&pc_dst, 1), EMPTY }, FOUND_ADOPT, 1, 0 },
 
 	{ "confirm was lost", { ACTIVE(&half, 0), ACTIVE(&arrived, 1), EMPTY }, FOUND_FINISH, 1, 0 },
-	{ "incoming half left", { ACTIVE(&runs, 0), EMPTY, ACTIVE(&starting, 1) }, FOUND_FINISH, 0, 2 },
+	{ "incoming half left", { ACTIVE(&runs, 0), EMPTY, ACTIVE(&starting, INCOMING + 1) }, FOUND_FINISH, 0, 2 },
+	{ "the same, its process is unknown", { ACTIVE(&runs, 0), EMPTY, HALF_KNOWN(&starting) }, FOUND_FINISH, 0, 2 },
+	{ "the same, it arrived here once", { EMPTY, ACTIVE(&runs, INCOMING), ACTIVE(&half, 1) }, FOUND_FINISH, 1, 2 },
 	{ "incoming half left, with its job", { ACTIVE(&coming, 1), EMPTY, ACTIVE(&runs, 0) }, FOUND_FINISH, 2, 0 },
 
 	{ "paused by a migration", { ACTIVE(&half, 0), EMPTY, EMPTY }, FOUND_ROLL_BACK, 0, NONE },
@@ -127,6 +136,7 @@ static const struct {
 	  NONE },
 	{ "an incoming half alone", { EMPTY, ACTIVE(&coming, 0), EMPTY }, FOUND_UNDECIDED, 1, NONE },
 	{ "starts up", { EMPTY, ACTIVE(&starting, 0), EMPTY }, FOUND_UNDECIDED, 1, NONE },
+	{ "starts up, to receive", { EMPTY, ACTIVE(&starting, INCOMING), EMPTY }, FOUND_UNDECIDED, 1, NONE },
 	{ "off, and a host is unknown", { HOST(&off), UNKNOWN, EMPTY }, FOUND_UNDECIDED, 0, NONE },
 	{ "all hosts are unknown", { UNKNOWN, UNKNOWN, UNKNOWN }, FOUND_UNDECIDED, NONE, NONE },
 
@@ -158,10 +168,16 @@ static const struct {
 	{ "off twice", { HOST(&off), EMPTY, HOST(&off_migrated) }, FOUND_TWICE, 0, 2 },
 
 	{ "libvirt has forgotten it", { STRAY(NULL, 0), EMPTY, EMPTY }, FOUND_STRAY, NONE, 0 },
+	{ "libvirt has forgotten what waits", { EMPTY, STRAY(NULL, INCOMING), EMPTY }, FOUND_STRAY, NONE, 1 },
 	{ "libvirt takes it for off", { EMPTY, STRAY(&off, 0), ACTIVE(&runs, 1) }, FOUND_STRAY, 2, 1 },
 
 	{ "runs twice", { ACTIVE(&runs, 0), EMPTY, ACTIVE(&arrived, 1) }, FOUND_SPLIT, 0, 2 },
 	{ "runs, and a person has paused it", { ACTIVE(&runs, 0), ACTIVE(&paused, 1), EMPTY }, FOUND_SPLIT, 0, 1 },
+	{ "runs, and somebody starts it elsewhere",
+	  { ACTIVE(&runs, 0), ACTIVE(&starting, 1), EMPTY },
+	  FOUND_SPLIT,
+	  0,
+	  1 },
 	{ "paused twice", { ACTIVE(&paused, 0), ACTIVE(&half, 1), EMPTY }, FOUND_SPLIT, 0, 1 },
 	{ "halves twice", { ACTIVE(&half, 0), ACTIVE(&half, 1), EMPTY }, FOUND_SPLIT, 0, 1 },
 	{ "runs, crashed elsewhere", { ACTIVE(&runs, 0), ACTIVE(&crashed, 1), EMPTY }, FOUND_SPLIT, 0, 1 },
@@ -190,6 +206,30 @@ static void test_cases(void **state)
 	for (size_t k = 0; k < FOUND_COUNT; k++)
 		if (k != FOUND_MOVED && k != FOUND_STAYED && met[k] < 2) /* those two are of a record */
 			fail_msg("%s: %u cases", finding_infos[k].name, met[k]);
+}
+
+/* What the evidence is better for is said. */
+static void test_rules(void **state)
+{
+	static const struct {
+		struct presence v[1];
+		const char *says, *does_not_say;
+	} rules[] = {
+		{ { STRAY(NULL, INCOMING) }, "started to receive a migration", NULL },
+		{ { STRAY(NULL, 0) }, "libvirt does not know", "receive" },
+		{ { ACTIVE(&starting, INCOMING) }, "incoming half", NULL },
+		{ { ACTIVE(&coming, INCOMING) }, "incoming half", NULL },
+		{ { ACTIVE(&coming, 0) }, "incoming half", NULL }, /* libvirt knows better */
+		{ { ACTIVE(&starting, 0) }, "was not started to receive", "incoming half" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		struct diagnosis d = diagnose(rules[i].v, 1);
+
+		if (!strstr(d.rule, rules[i].says) || (rules[i].does_not_say && strstr(d.rule, rules[i].does_not_say)))
+			fail_msg("rule %zu: %s", i, d.rule);
+	}
 }
 
 /* A fourth host may be the one that tells. */
@@ -234,6 +274,13 @@ static bool is_half_look(const struct guest_look *l)
 {
 	return l->state == GUEST_PAUSED && l->job != GUEST_JOB_MIGRATION_OUT &&
 	       (l->why == GUEST_WHY_MIGRATION || l->why == GUEST_WHY_STARTING_UP);
+}
+
+/* Somebody has just started it: no migration is to arrive there. */
+static bool starts_by_itself(const struct presence *p)
+{
+	return p->known && p->qemus == 1 && !p->qemu->incoming && p->look->why == GUEST_WHY_STARTING_UP &&
+	       p->look->job != GUEST_JOB_MIGRATION_IN;
 }
 
 static bool is_active_at(const struct presence *p)
@@ -321,6 +368,8 @@ static const char *unsafe(const struct presence *v, size_t n, struct diagnosis d
 		return "the kept one is not plainly running";
 	if (v[d.keep].look->silent || (v[d.keep].qemu && v[d.keep].qemu->state == 'T'))
 		return "the kept one hangs";
+	if (starts_by_itself(&v[d.other]))
+		return "the other one has just been started";
 	return is_half_look(v[d.other].look) ? NULL : "the other one is no half";
 }
 
@@ -420,8 +469,9 @@ static const struct guest_look *const looks[] = {
 };
 enum { LOOKS = sizeof(looks) / sizeof(*looks) };
 
-/* With 0, 1, 2 QEMU, one that was stopped, or none known; and the host that has not answered. */
-enum { SHOWN = LOOKS * 5 + 1 };
+/* With 0, 1, 2 QEMU, one that was stopped or was started to receive, or none known; and the host that has not answered.
+ */
+enum { WAYS = 6, SHOWN = LOOKS * WAYS + 1 };
 
 static struct presence shown(size_t n, size_t host)
 {
@@ -429,10 +479,22 @@ static struct presence shown(size_t n, size_t host)
 
 	if (n == SHOWN - 1)
 		return (struct presence)UNKNOWN;
-	p.look = looks[n / 5];
-	p.known = n % 5 != 4;
-	p.qemus = n % 5 == 4 ? 0 : n % 5 == 3 ? 1 : n % 5;
-	p.qemu = !p.qemus ? NULL : n % 5 == 3 ? &qemus[3] : &qemus[host];
+	p.look = looks[n / WAYS];
+	switch (n % WAYS) {
+	case 1:
+	case 2:
+		p.qemus = n % WAYS;
+		p.qemu = &qemus[host];
+		break;
+	case 3:
+	case 5:
+		p.qemus = 1;
+		p.qemu = &qemus[n % WAYS == 3 ? 3 : INCOMING + host];
+		break;
+	case 4:
+		p.known = false;
+		break;
+	}
 	return p;
 }
 
@@ -627,11 +689,11 @@ static void test_commands(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),     cmocka_unit_test(test_more_hosts),
-		cmocka_unit_test(test_infos),     cmocka_unit_test(test_every_three),
-		cmocka_unit_test(test_every_two), cmocka_unit_test(test_leases),
-		cmocka_unit_test(test_records),   cmocka_unit_test(test_every_record),
-		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_cases),        cmocka_unit_test(test_more_hosts),
+		cmocka_unit_test(test_infos),        cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_every_three),  cmocka_unit_test(test_every_two),
+		cmocka_unit_test(test_leases),       cmocka_unit_test(test_records),
+		cmocka_unit_test(test_every_record), cmocka_unit_test(test_commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
