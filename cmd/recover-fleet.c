@@ -71,6 +71,45 @@ void examined_clear(struct examined *e)
 	*e = (struct examined) { 0 };
 }
 
+/* A QEMU's files that it can write: true, false, or null as a lock's three answers. */
+static json_t *locks_object(const struct qemu_process *q)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < q->disks_n; i++) {
+		const struct open_disk *d = &q->disks[i];
+
+		json_object_set_new(o, d->path,
+				    d->locked == FACT_UNKNOWN ? json_null() : json_boolean(d->locked == FACT_YES));
+	}
+	return o;
+}
+
+static json_t *ports_array(const struct qemu_process *q)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < q->ports_n; i++)
+		json_array_append_new(a, json_integer(q->ports[i]));
+	return a;
+}
+
+static json_t *block_jobs_array(const struct block_jobs *j)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < j->n; i++) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "target", report_json_text(j->v[i].target));
+		json_object_set_new(o, "kind", json_string(block_job_name(j->v[i].kind)));
+		json_object_set_new(o, "total", json_integer((json_int_t)j->v[i].total));
+		json_object_set_new(o, "processed", json_integer((json_int_t)j->v[i].processed));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
 static json_t *presence_object(const struct examined *e, const char *host, const struct presence *p, const char *text)
 {
 	const struct guest_look *l = p->look;
@@ -87,6 +126,10 @@ static json_t *presence_object(const struct examined *e, const char *host, const
 	json_object_set_new(o, "monitor_silent", json_boolean(l && l->silent));
 	json_object_set_new(o, "qemu_processes", p->known ? json_integer(p->qemus) : json_null());
 	json_object_set_new(o, "pid", p->qemu ? json_integer(p->qemu->pid) : json_null());
+	json_object_set_new(o, "incoming", p->qemu ? json_boolean(p->qemu->incoming) : json_null());
+	json_object_set_new(o, "ports", p->qemu ? ports_array(p->qemu) : json_null());
+	json_object_set_new(o, "locks", p->qemu ? locks_object(p->qemu) : json_null());
+	json_object_set_new(o, "block_jobs", l && l->block_jobs.known ? block_jobs_array(&l->block_jobs) : json_null());
 	json_object_set_new(o, "text", report_json_text(text));
 	return o;
 }

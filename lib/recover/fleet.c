@@ -6,7 +6,8 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
-#include "migrate/verdict.h"
+
+enum { BLOCK_JOBS_MS = 3000 };
 
 static unsigned count_qemus(const struct survey *s, const char *uuid, const struct qemu_process **first)
 {
@@ -41,6 +42,28 @@ static void read_definitions(struct fleet_host *f)
 	}
 }
 
+/* Its QEMU has no reason to be silent, and libvirt none to let the question wait. */
+static bool may_have_answer(const struct fleet_host *f, const struct guest_look *l)
+{
+	const struct qemu_process *q = NULL;
+
+	return guest_is_active(l) && !l->silent && l->job != GUEST_JOB_UNKNOWN && l->job != GUEST_JOB_MIGRATION_IN &&
+	       count_qemus(&f->survey, l->uuid, &q) == 1 && (q->state == 'S' || q->state == 'R');
+}
+
+void fleet_ask_block_jobs(struct fleet_host *f)
+{
+	for (size_t i = 0; i < f->guests_n; i++) {
+		struct guest_look *l = &f->guests[i];
+		struct err err auto_err = ERR_INIT;
+
+		if (may_have_answer(f, l) &&
+		    guest_block_jobs(f->host, l->uuid, BLOCK_JOBS_MS, &l->block_jobs, &err) < 0 &&
+		    err_is(&err, E_TIMEOUT))
+			return; /* once is enough to wait for nothing */
+	}
+}
+
 /* Both ways at the same time: the script works while libvirt is asked. */
 static void *look_at(void *arg)
 {
@@ -54,6 +77,7 @@ static void *look_at(void *arg)
 	survey_wait(f->host, job, &f->survey, &f->survey_why);
 	for (size_t i = 0; i < f->guests_n && !f->survey_why.id; i++)
 		f->guests[i].qemu_pids = (int)count_qemus(&f->survey, f->guests[i].uuid, &first);
+	fleet_ask_block_jobs(f);
 	return NULL;
 }
 
@@ -226,52 +250,4 @@ void fleet_uuids(const struct fleet *f, struct strv *out)
 		for (size_t n = 0; n < h->survey.processes_n; n++)
 			add_once(out, h->survey.processes[n].uuid);
 	}
-}
-
-/* The disk that was written last. */
-static char *writes(const struct qemu_process *q)
-{
-	const struct open_disk *last = NULL;
-	auto_free char *ago = NULL;
-	int64_t ms;
-
-	for (size_t i = 0; i < q->disks_n; i++)
-		if (!last || q->disks[i].written_ms > last->written_ms)
-			last = &q->disks[i];
-	if (!last)
-		return xstrdup("");
-	if (!last->written_ms)
-		return str_printf(", has %s open", last->path);
-	ms = clock_wall_ms() - last->written_ms;
-	ago = str_duration(ms > 0 ? (uint64_t)ms : 0);
-	return str_printf(", wrote %s %s ago", last->path, ago);
-}
-
-static char *qemu_text(const struct presence *p)
-{
-	auto_free char *age = NULL, *disk = NULL;
-
-	if (!p->qemu)
-		return xstrdup("");
-	age = str_duration(p->qemu->age_s * 1000);
-	disk = writes(p->qemu);
-	return str_printf(", QEMU %d for %s%s%s%s", p->qemu->pid, age,
-			  p->qemu->state == 'T'   ? ", stopped by a signal"
-			  : p->qemu->state == 'D' ? ", waiting for its storage"
-						  : "",
-			  p->qemus > 1 ? ", AND ANOTHER QEMU" : "", disk);
-}
-
-char *presence_text(const struct fleet *f, const struct presence *p)
-{
-	auto_free char *look = NULL, *qemu = qemu_text(p);
-
-	if (!p->answered)
-		return str_printf("unknown (%s)", f->v[p->host].why.msg);
-	look = p->look ? look_text(p->look) : xstrdup("not known to libvirt");
-	return str_printf("%s%s%s%s%s%s%s", look, p->look && p->look->silent ? ", its monitor does not answer" : "",
-			  p->look ? p->look->persistent ? ", defined" : ", transient" : "",
-			  p->look && p->look->autostart ? ", autostart" : "", qemu,
-			  p->known ? "" : ", processes unknown",
-			  p->lease ? p->lease->held ? ", leased" : ", with a stale lease" : "");
 }

@@ -13,7 +13,7 @@
 struct fleet_host {
 	struct host *host; /* borrowed */
 	const char *name;
-	struct guest_look *guests; /* qemu_pids: as the survey has it */
+	struct guest_look *guests; /* qemu_pids: as the survey has it; block_jobs: where they could be asked for */
 	size_t guests_n;
 	struct survey survey;
 	struct definition_record *definitions; /* of its persistent guests, if they were asked for */
@@ -41,6 +41,12 @@ void fleet_clear(struct fleet *f);
  */
 void fleet_probe(struct fleet *f, const char *uuid);
 
+/*
+ * What fleet_look() does with each host at last: asks for the block jobs of its guests, as far as their QEMU runs and
+ * owes no answer. The first one that keeps silent all the same is also the last one that is waited for, some seconds.
+ */
+void fleet_ask_block_jobs(struct fleet_host *h);
+
 /* One guest on one host. */
 struct presence {
 	size_t host;                     /* index into the fleet */
@@ -61,8 +67,12 @@ const char *fleet_guest_name(const struct fleet *f, const char *uuid);
 /* Every UUID that any host shows, once; caller clears. */
 void fleet_uuids(const struct fleet *f, struct strv *out);
 
-/* One presence in words: "running, 1 QEMU process, defined, QEMU 1234 for 5 min, wrote /x.qcow2 2.0 s ago"; caller
- * frees. */
+/*
+ * One presence in words (evidence.c): "running, 1 QEMU process, defined, QEMU 1234 for 5 min, wrote /x.qcow2 2.0 s
+ * ago, has /x.qcow2 locked for writing"; caller frees.
+ */
 char *presence_text(const struct fleet *f, const struct presence *p);
+/* A block job in words: "block job on vda: copy, 40 %"; caller frees. */
+char *block_job_text(const struct block_job *j);
 
 #endif

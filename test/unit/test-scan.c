@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is wrong in a fleet: fleets made by hand in, troubles out. */
+/* What is wrong in a fleet: fleets made by hand in, troubles out; and what they show, in words. */
 #include "unit.h"
 
 #include "recover/scan.h"
@@ -19,6 +19,7 @@ struct fixture {
 	struct open_disk disks[HOSTS][4][4];
 	struct lease_fact leases[HOSTS][4];
 	struct left_file files[HOSTS][4];
+	struct block_job jobs[HOSTS][8];
 	struct trouble *v;
 	size_t n;
 };
@@ -86,6 +87,17 @@ static struct qemu_process *add_running(struct fixture *x, size_t host, const ch
 	add_guest(x, host, uuid, name, GUEST_RUNNING);
 	add_disk(q, path, ino, identity);
 	return q;
+}
+
+static void add_job(struct fixture *x, size_t host, const char *target, enum block_job_kind kind, uint64_t processed,
+		    uint64_t total)
+{
+	struct block_jobs *j = &x->looks[host][0].block_jobs;
+
+	j->known = true;
+	j->v = x->jobs[host];
+	j->v[j->n++] =
+		(struct block_job) { .target = WHAT(target), .kind = kind, .processed = processed, .total = total };
 }
 
 static void add_file(struct fixture *x, size_t host, const char *path, int64_t age_s, bool quarantined)
@@ -280,6 +292,236 @@ static void leases(void **state)
 	expect(&x, "");
 }
 
+/* ---- evidence ---- */
+
+static void shows(struct fixture *x, size_t host, const char *uuid, const char *want)
+{
+	auto_free struct presence *v = fleet_presence(&x->fleet, uuid);
+	auto_free char *got = presence_text(&x->fleet, &v[host]);
+
+	assert_string_equal(got, want);
+}
+
+static void evidence_of_a_process(void **state)
+{
+	struct fixture x auto_fixture;
+	struct qemu_process *q;
+
+	(void)state;
+	setup(&x);
+	q = add_qemu(&x, ALPHA, WEB);
+	shows(&x, ALPHA, WEB, "not known to libvirt, QEMU 1000 for 60.0 s");
+	q->incoming = true;
+	shows(&x, ALPHA, WEB, "not known to libvirt, QEMU 1000 for 60.0 s, started to receive a migration");
+	q->ports[q->ports_n++] = 49152;
+	shows(&x, ALPHA, WEB,
+	      "not known to libvirt, QEMU 1000 for 60.0 s, started to receive a migration, listens on TCP port 49152");
+	q->incoming = false;
+	q->ports[q->ports_n++] = 5900;
+	shows(&x, ALPHA, WEB, "not known to libvirt, QEMU 1000 for 60.0 s, listens on TCP port 49152 and 5900");
+}
+
+static void evidence_of_locks(void **state)
+{
+	struct fixture x auto_fixture;
+	struct qemu_process *q;
+
+	(void)state;
+	setup(&x);
+	q = add_running(&x, ALPHA, WEB, "web1", "/a", 1, NULL);
+	shows(&x, ALPHA, WEB,
+	      "running, 0 QEMU processes, defined, QEMU 1000 for 60.0 s, has /a open, locks unknown on /a");
+	q->disks[0].locked = FACT_YES;
+	shows(&x, ALPHA, WEB,
+	      "running, 0 QEMU processes, defined, QEMU 1000 for 60.0 s, has /a open, has /a locked for writing");
+	q->disks[0].locked = FACT_NO;
+	shows(&x, ALPHA, WEB,
+	      "running, 0 QEMU processes, defined, QEMU 1000 for 60.0 s, has /a open, has no lock on /a");
+	add_disk(q, "/b", 2, NULL);
+	add_disk(q, "/c", 3, NULL);
+	add_disk(q, "/d", 4, NULL);
+	q->disks[1].locked = q->disks[2].locked = FACT_YES;
+	shows(&x, ALPHA, WEB,
+	      "running, 0 QEMU processes, defined, QEMU 1000 for 60.0 s, has /a open, has /b and /c locked for "
+	      "writing, "
+	      "has no lock on /a, locks unknown on /d");
+}
+
+/* A host may show any number. */
+static void evidence_is_bounded(void **state)
+{
+	static struct open_disk many[1000];
+	struct fixture x auto_fixture;
+	struct qemu_process *q;
+
+	(void)state;
+	setup(&x);
+	q = add_running(&x, ALPHA, WEB, "web1", "/a", 1, NULL);
+	q->disks = many;
+	q->disks_n = ARRAY_SIZE(many);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = (struct open_disk) { .path = WHAT("/a"), .locked = FACT_NO };
+	shows(&x, ALPHA, WEB,
+	      "running, 0 QEMU processes, defined, QEMU 1000 for 60.0 s, has /a open, "
+	      "has no lock on /a and /a and /a and /a and 996 more");
+	q->disks_n = 0;
+	for (size_t i = 0; i < 6; i++)
+		add_job(&x, ALPHA, "vda", BLOCK_JOB_COPY, i, 5);
+	shows(&x, ALPHA, WEB,
+	      "running, 0 QEMU processes, defined, block job on vda: copy, 0 %, block job on vda: copy, 20 %, "
+	      "block job on vda: copy, 40 %, block job on vda: copy, 60 %, and 2 more, QEMU 1000 for 60.0 s");
+}
+
+static void block_jobs_in_words(void **state)
+{
+	static const struct {
+		enum block_job_kind kind;
+		uint64_t processed, total;
+		const char *want;
+	} jobs[] = {
+		{ BLOCK_JOB_COPY, 40, 100, "block job on vda: copy, 40 %" },
+		{ BLOCK_JOB_COMMIT, 0, 100, "block job on vda: commit, 0 %" },
+		{ BLOCK_JOB_PULL, 999, 1000, "block job on vda: pull, 99 %" },
+		{ BLOCK_JOB_BACKUP, 1000, 1000, "block job on vda: backup, 100 %" },
+		{ BLOCK_JOB_OTHER, 0, 0, "block job on vda: other" },
+		{ BLOCK_JOB_COPY, 7, 0, "block job on vda: copy" },
+		{ BLOCK_JOB_COPY, 7, 3, "block job on vda: copy, 100 %" },
+		{ BLOCK_JOB_COPY, UINT64_MAX, 1, "block job on vda: copy, 100 %" },
+		{ BLOCK_JOB_COPY, UINT64_MAX, UINT64_MAX, "block job on vda: copy, 100 %" },
+		{ BLOCK_JOB_COPY, 1, UINT64_MAX, "block job on vda: copy, 0 %" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+		struct block_job j = { .target = WHAT("vda"),
+				       .kind = jobs[i].kind,
+				       .processed = jobs[i].processed,
+				       .total = jobs[i].total };
+		auto_free char *got = block_job_text(&j);
+
+		assert_string_equal(got, jobs[i].want);
+	}
+}
+
+/* ---- who is asked for block jobs ---- */
+
+static struct strv asked;
+static bool hangs;
+
+static int f_block_jobs(struct host *h, const char *uuid, struct block_jobs *j, struct err *err)
+{
+	(void)h;
+	strv_add(&asked, uuid);
+	if (hangs)
+		return err_set(err, E_TIMEOUT, 0, "it hangs");
+	*ARRAY_ADD(j->v, j->n) = (struct block_job) { .target = xstrdup("vda"), .kind = BLOCK_JOB_COPY };
+	j->known = true;
+	return 0;
+}
+
+/* So many of its guests were asked. */
+static void asks(struct fixture *x, size_t n)
+{
+	static const struct guest_ops ops = { .block_jobs = f_block_jobs };
+	struct fleet_host *h = &x->hosts[ALPHA];
+
+	strv_clear(&asked);
+	host_set_guest_ops(h->host, &ops);
+	fleet_ask_block_jobs(h);
+	if (asked.n != n)
+		fail_msg("%zu were asked, not %zu", asked.n, n);
+	for (size_t i = 0; i < h->guests_n; i++) {
+		assert_int_equal(h->guests[i].block_jobs.known, !hangs && strv_has(&asked, h->guests[i].uuid));
+		assert_int_equal(h->guests[i].block_jobs.n, h->guests[i].block_jobs.known);
+		assert_false(hangs && h->guests[i].silent); /* no verdict of it */
+		block_jobs_clear(&h->guests[i].block_jobs);
+	}
+	strv_clear(&asked);
+}
+
+static void only_who_can_answer_is_asked(void **state)
+{
+	struct fixture x auto_fixture;
+	struct guest_look *l = x.looks[ALPHA];
+	struct qemu_process *q = x.processes[ALPHA];
+
+	(void)state;
+	setup(&x);
+	asks(&x, 0);
+	add_running(&x, ALPHA, WEB, "web1", "/a", 1, NULL);
+	asks(&x, 1);
+	l->state = GUEST_PAUSED;
+	asks(&x, 1);
+	l->job = GUEST_JOB_MIGRATION_OUT;
+	asks(&x, 1);
+	l->job = GUEST_JOB_MIGRATION_IN; /* libvirt would let it wait */
+	asks(&x, 0);
+	l->job = GUEST_JOB_UNKNOWN;
+	asks(&x, 0);
+	l->job = GUEST_JOB_NONE;
+	l->silent = true;
+	asks(&x, 0);
+	l->silent = false;
+	l->state = GUEST_SHUTOFF;
+	asks(&x, 0);
+	l->state = GUEST_RUNNING;
+	for (const char *p = "SRTDZX"; *p; p++) {
+		q->state = *p;
+		asks(&x, *p == 'S' || *p == 'R');
+	}
+	q->state = 'S';
+	x.hosts[ALPHA].survey.processes_n = 0; /* the survey has failed, or there is none */
+	asks(&x, 0);
+	x.hosts[ALPHA].survey.processes_n = 1;
+	add_qemu(&x, ALPHA, WEB); /* which of the two? */
+	asks(&x, 0);
+}
+
+static void one_that_hangs_is_the_last_one(void **state)
+{
+	struct fixture x auto_fixture;
+
+	(void)state;
+	setup(&x);
+	add_running(&x, ALPHA, WEB, "web1", "/a", 1, NULL);
+	add_running(&x, ALPHA, DB, "db1", "/b", 2, NULL);
+	asks(&x, 2);
+	hangs = true;
+	asks(&x, 1);
+	hangs = false;
+}
+
+static int f_slow(struct host *h, const char *uuid, struct block_jobs *j, struct err *err)
+{
+	(void)h;
+	(void)uuid;
+	(void)err;
+	usleep(300000);
+	*ARRAY_ADD(j->v, j->n) = (struct block_job) { .target = xstrdup("vda") };
+	j->known = true;
+	return 0;
+}
+
+/* A QEMU that keeps libvirt waiting does not keep us waiting; the host is left to the call that still uses it. */
+static void patience_has_an_end(void **state)
+{
+	static const struct guest_ops ops = { .block_jobs = f_slow };
+	static struct host *stuck;
+	struct host_spec spec = { .name = WHAT("alpha"), .address = WHAT("alpha"), .command_timeout_s = 30 };
+	struct block_jobs j = { 0 };
+	struct err err auto_err = ERR_INIT;
+
+	(void)state;
+	stuck = host_new(&spec);
+	host_set_guest_ops(stuck, &ops);
+	assert_int_equal(guest_block_jobs(stuck, WEB, 20, &j, &err), -1);
+	assert_true(err_is(&err, E_TIMEOUT));
+	assert_false(j.known || j.n);
+	assert_int_equal(guest_block_jobs(stuck, WEB, 20000, &j, NULL), 0);
+	assert_true(j.known && j.n == 1);
+	block_jobs_clear(&j);
+}
+
 /* A host that does not answer is no trouble of its guests, unless one of them is active and a half. */
 static void unknown_hosts(void **state)
 {
@@ -343,6 +585,13 @@ int main(void)
 		cmocka_unit_test(order_is_that_of_guests),
 		cmocka_unit_test(left_files),
 		cmocka_unit_test(leases),
+		cmocka_unit_test(evidence_of_a_process),
+		cmocka_unit_test(evidence_of_locks),
+		cmocka_unit_test(evidence_is_bounded),
+		cmocka_unit_test(block_jobs_in_words),
+		cmocka_unit_test(only_who_can_answer_is_asked),
+		cmocka_unit_test(one_that_hangs_is_the_last_one),
+		cmocka_unit_test(patience_has_an_end),
 		cmocka_unit_test(unknown_hosts),
 		cmocka_unit_test(only_what_stays_is_confirmed),
 	};
