@@ -10,13 +10,14 @@ enum { PART_IDLE_S = 120 };
 
 #define KIND_SAME_DISK "same disk"
 #define KIND_IO_ERROR "I/O error"
+#define KIND_BLOCK_JOB "block job"
 #define KIND_LEFT_FILE "left file"
 #define KIND_QUARANTINED "quarantined file"
 #define KIND_LEASE "stale lease"
 #define KIND_SERVER "copy server"
 
-const char *const scan_kinds[] = { KIND_SAME_DISK, KIND_IO_ERROR, KIND_LEFT_FILE, KIND_QUARANTINED, KIND_LEASE,
-				   KIND_SERVER,    NULL };
+const char *const scan_kinds[] = { KIND_SAME_DISK,   KIND_IO_ERROR, KIND_BLOCK_JOB, KIND_LEFT_FILE,
+				   KIND_QUARANTINED, KIND_LEASE,    KIND_SERVER,    NULL };
 
 struct scanning {
 	const struct fleet *f;
@@ -66,9 +67,8 @@ static char *evidence(const struct scanning *s, const struct presence *v)
 	return strv_join(&parts, "; ");
 }
 
-static void scan_finding(struct scanning *s, const char *uuid, const struct presence *v)
+static void scan_finding(struct scanning *s, const char *uuid, const struct presence *v, struct diagnosis d)
 {
-	struct diagnosis d = diagnose(v, s->f->n);
 	const struct finding_info *i = &finding_infos[d.kind];
 	auto_free char *seen = NULL;
 	struct trouble *t;
@@ -98,13 +98,41 @@ static void scan_presence(struct scanning *s, const char *uuid, const struct pre
 	at(s, t, p->host);
 }
 
+/*
+ * A migration copies disks while it is a job of the guest; without one, and without a vmmig that holds its lease, a
+ * copy is what a broken migration has left, or what somebody does on purpose: only a person can tell these two.
+ */
+static void scan_block_jobs(struct scanning *s, const char *uuid, const struct presence *p)
+{
+	for (size_t i = 0; p->known && p->look && p->look->job == GUEST_JOB_NONE && i < p->look->block_jobs.n; i++) {
+		const struct block_job *j = &p->look->block_jobs.v[i];
+		auto_free char *job = NULL;
+		struct trouble *t;
+
+		if (j->kind != BLOCK_JOB_COPY)
+			continue;
+		job = block_job_text(j);
+		t = add(s, KIND_BLOCK_JOB, false, uuid);
+		t->text = str_printf("%s, and no migration of the guest runs: a broken one has left it, unless "
+				     "somebody copies that disk on purpose",
+				     job);
+		t->command = quote_printf("virsh -c %s blockjob %s %s --abort", host_uri(s->f->v[p->host].host),
+					  t->guest, j->target);
+		at(s, t, p->host);
+	}
+}
+
 static void scan_guest(struct scanning *s, const char *uuid)
 {
 	auto_free struct presence *v = fleet_presence(s->f, uuid);
+	struct diagnosis d = diagnose(v, s->f->n);
 
-	scan_finding(s, uuid, v);
-	for (size_t i = 0; i < s->f->n; i++)
+	scan_finding(s, uuid, v, d);
+	for (size_t i = 0; i < s->f->n; i++) {
 		scan_presence(s, uuid, &v[i]);
+		if (d.kind != FOUND_BUSY && d.kind != FOUND_ADOPT)
+			scan_block_jobs(s, uuid, &v[i]);
+	}
 }
 
 /* ---- the same disk ---- */

@@ -292,6 +292,59 @@ static void leases(void **state)
 	expect(&x, "");
 }
 
+/* A copy without a migration: of what else runs on disks a migration has begun nothing. */
+static void block_jobs(void **state)
+{
+	struct fixture x auto_fixture;
+	struct guest_look *l = x.looks[ALPHA];
+
+	(void)state;
+	setup(&x);
+	add_running(&x, ALPHA, WEB, "web 1", "/a", 1, NULL);
+	add_job(&x, ALPHA, "vda", BLOCK_JOB_COMMIT, 1, 2);
+	add_job(&x, ALPHA, "vdb", BLOCK_JOB_PULL, 1, 2);
+	add_job(&x, ALPHA, "vdc", BLOCK_JOB_BACKUP, 1, 2);
+	add_job(&x, ALPHA, "vdd", BLOCK_JOB_OTHER, 1, 2);
+	expect(&x, "");
+	add_job(&x, ALPHA, "vde", BLOCK_JOB_COPY, 40, 100);
+	expect(&x, "block job: web 1: alpha");
+	assert_false(x.v[0].serious);
+	assert_non_null(strstr(x.v[0].text, "block job on vde: copy, 40 %"));
+	assert_string_equal(x.v[0].command, "virsh -c qemu+ssh://root@alpha/system blockjob 'web 1' vde --abort");
+	add_job(&x, ALPHA, "v;df", BLOCK_JOB_COPY, 0, 0);
+	expect(&x, "block job: web 1: alpha; block job: web 1: alpha");
+	assert_string_equal(x.v[1].command, "virsh -c qemu+ssh://root@alpha/system blockjob 'web 1' 'v;df' --abort");
+	/* it is the migration's own */
+	l->job = GUEST_JOB_MIGRATION_OUT;
+	expect(&x, "stuck job: web 1: alpha");
+	l->job = GUEST_JOB_OTHER;
+	expect(&x, "");
+	l->job = GUEST_JOB_UNKNOWN;
+	expect(&x, "");
+	/* a vmmig works on it, wherever it holds the lease, or may do so */
+	l->job = GUEST_JOB_NONE;
+	add_lease(&x, BETA, WEB, true);
+	expect(&x, "");
+	x.leases[BETA][0].held = false;
+	expect(&x, "block job: web 1: alpha; block job: web 1: alpha; stale lease: web 1: beta");
+	x.hosts[BETA].survey.leases_n = 0;
+	err_set(&x.hosts[ALPHA].survey_why, E_REMOTE, 0, "no shell");
+	expect(&x, "");
+}
+
+/* What was not asked for, as of one that is off, is no trouble. */
+static void no_block_jobs(void **state)
+{
+	struct fixture x auto_fixture;
+
+	(void)state;
+	setup(&x);
+	add_running(&x, ALPHA, WEB, "web1", "/a", 1, NULL);
+	x.looks[ALPHA][0].block_jobs.known = true;
+	add_guest(&x, BETA, DB, "db1", GUEST_SHUTOFF);
+	expect(&x, "");
+}
+
 /* ---- evidence ---- */
 
 static void shows(struct fixture *x, size_t host, const char *uuid, const char *want)
@@ -585,6 +638,8 @@ int main(void)
 		cmocka_unit_test(order_is_that_of_guests),
 		cmocka_unit_test(left_files),
 		cmocka_unit_test(leases),
+		cmocka_unit_test(block_jobs),
+		cmocka_unit_test(no_block_jobs),
 		cmocka_unit_test(evidence_of_a_process),
 		cmocka_unit_test(evidence_of_locks),
 		cmocka_unit_test(evidence_is_bounded),
