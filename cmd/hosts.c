@@ -17,7 +17,8 @@ int hosts_choose(struct app *app, const struct strv *names, struct host ***hosts
 	if (*n)
 		return 0;
 	err_set(err, E_USAGE, 0, "the configuration has no hosts");
-	return err_hint(err, "list them there, see vmmig.conf(5), or name some behind the command");
+	return err_hint(err, "list them there, see vmmig.conf(5); vmmig list and vmmig recover scan also take their "
+			     "addresses");
 }
 
 void hosts_drop(struct host **hosts, size_t n)

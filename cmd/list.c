@@ -4,7 +4,6 @@
 
 #include "cmd.h"
 
-/* The hosts named, or all of the configuration. NULL-safe array of *n; caller frees hosts and array. */
 static int by_name(const void *a, const void *b)
 {
 	const struct guest_look *x = a, *y = b;
