@@ -181,20 +181,23 @@ static bool read_file(char *p, struct survey *s)
 	return true;
 }
 
-/* Lines that cannot be read are left out; without the last one the answer is not whole. */
-static bool read_line(char *line, struct survey *s)
+/*
+ * Lines that cannot be read are left out, those about a process with it; without the last one the answer is not whole.
+ * process: the last one could be read.
+ */
+static bool read_line(char *line, struct survey *s, bool *process)
 {
 	unsigned long long n;
 	char *p = line;
 	char *key = word(&p);
 
 	if (str_eq(key, "Q"))
-		read_process(p, s);
-	else if (str_eq(key, "I"))
+		*process = read_process(p, s);
+	else if (str_eq(key, "I") && *process)
 		read_incoming(s);
-	else if (str_eq(key, "P"))
+	else if (str_eq(key, "P") && *process)
 		read_port(p, s);
-	else if (str_eq(key, "D"))
+	else if (str_eq(key, "D") && *process)
 		read_disk(p, s);
 	else if (str_eq(key, "L"))
 		read_lease(p, s);
@@ -207,9 +210,9 @@ static bool read_line(char *line, struct survey *s)
 
 int survey_parse(char *text, struct survey *s)
 {
-	bool ended = false;
+	bool ended = false, process = false;
 
 	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		ended = read_line(line, s);
+		ended = read_line(line, s, &process);
 	return ended ? 0 : -1;
 }

@@ -2,7 +2,8 @@
 #include "host/identity-script.h"
 #include "host/survey-private.h"
 
-enum { KILL_TIMEOUT_MS = 30000 };
+/* A host with hundreds of guests and their disks takes some ten seconds for the survey. */
+enum { SURVEY_TIMEOUT_MS = 120000, KILL_TIMEOUT_MS = 30000 };
 
 /*
  * The answer is lines of words:
@@ -26,10 +27,12 @@ enum { KILL_TIMEOUT_MS = 30000 };
  * hence the list of file systems where none means none. Who holds a lease is read from /proc/locks: asking flock(1)
  * would take the lock for a moment. Ports are those of the host's own network namespace. Left files are looked for
  * where disks are that libvirt or a QEMU names, and in storage pools. 3 is the answer; what the first part prints are
- * directories. A name with a newline in it makes lines that are none of these.
+ * directories. A name with a newline in it makes lines that are none of these; say(), since some shells' echo makes
+ * newlines of backslashes.
  */
 const char survey_script[] =
 	"LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/sbin:/sbin; exec 3>&1; f=0\n"
+	"say() { printf '%s\\n' \"$1\"; }\n"
 	"tr -d '\\0' </proc/1/cmdline | grep -q . || { echo 'the processes of others are hidden' >&2; exit 3; }\n"
 	"listen=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |\n"
 	"  awk '$4 == \"0A\" { print \"socket:[\" $10 \"]\", $2 }')\n"
@@ -53,9 +56,9 @@ const char survey_script[] =
 	"    8*) identity \"$l\" \"$4\"\n"
 	"      case $t in ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|tmpfs|overlay|nfs|nfs4) ;;\n"
 	"      *) [ $w = y ] || w=u;; esac\n"
-	"      echo \"D $3 $4 $5 $id $w $l\" >&3; echo \"${l%/*}\";;\n"
+	"      say \"D $3 $4 $5 $id $w $l\" >&3; say \"${l%/*}\";;\n"
 	"    6*) i=$(timeout 3 lsblk -dno WWN -- \"$l\" 2>/dev/null)\n"
-	"      echo \"D $3 $4 0 ${i:+wwn:}${i:--} $w $l\" >&3;;\n"
+	"      say \"D $3 $4 0 ${i:+wwn:}${i:--} $w $l\" >&3;;\n"
 	"    esac\n"
 	"  done\n"
 	"}\n"
@@ -64,7 +67,8 @@ const char survey_script[] =
 	"    p=${f%/cmdline}; u=$(tr '\\0\\n' '\\n ' <\"$f\" 2>/dev/null | sed -n '/^-uuid$/{n;p;q;}')\n"
 	"    case $u in *[!0-9a-f-]*|'') continue;; esac; [ ${#u} = 36 ] || continue\n"
 	"    { read -r s <\"$p/stat\"; } 2>/dev/null || continue\n"
-	"    set -- ${s##*) }; echo \"Q ${p#/proc/} ${20} $((up - ${20} / hz)) $1 $u\" >&3\n"
+	"    set -- ${s##*) }; a=$((up - ${20} / hz)); [ $a -ge 0 ] || a=0\n"
+	"    echo \"Q ${p#/proc/} ${20} $a $1 $u\" >&3\n"
 	"    ! grep -qzxE -e '--?incoming' \"$f\" 2>/dev/null || echo I >&3\n"
 	"    ports \"$p\"; disks \"$p\"\n"
 	"  done\n"
@@ -80,7 +84,7 @@ const char survey_script[] =
 	"for f in /run/vmmig-*.lease; do\n"
 	"  i=$(stat -c %i -- \"$f\" 2>/dev/null) || continue; u=${f#/run/vmmig-}; h=stale\n"
 	"  ! grep -q \":$i 0 \" /proc/locks || h=held\n"
-	"  { IFS= read -r w <\"$f\"; } 2>/dev/null || w=; echo \"L ${u%.lease} $h $w\"\n"
+	"  { IFS= read -r w <\"$f\"; } 2>/dev/null || w=; say \"L ${u%.lease} $h $w\"\n"
 	"done\n"
 	"IFS='\n'; set -f; for d in $dirs; do [ ! -d \"$d\" ] ||\n"
 	"  timeout 5 find \"$d\" -maxdepth 1 \\( -name '.*.vmmig-*' ! -name '*.state' -o -name '*.vmmig-quarantine-*' "
@@ -88,13 +92,13 @@ const char survey_script[] =
 	"-printf '%s %T@ %p\\n' 2>/dev/null\n"
 	"done | sort -u | while IFS=' ' read -r s t p; do\n"
 	"  k=part; case ${p##*/} in *.vmmig-quarantine-*) k=quarantine;; esac\n"
-	"  echo \"F $s $((now - ${t%%.*})) $k $p\"\n"
+	"  say \"F $s $((now - ${t%%.*})) $k $p\"\n"
 	"done\n"
 	"echo end\n";
 
 struct exec_job *survey_start(struct host *h)
 {
-	return host_script_start(h, survey_script, NULL, 0);
+	return host_script_start(h, survey_script, NULL, SURVEY_TIMEOUT_MS);
 }
 
 int survey_wait(struct host *h, struct exec_job *job, struct survey *s, struct err *err)

@@ -21,8 +21,9 @@ struct open_disk {
 	 */
 	char *identity;
 	/*
-	 * That QEMU has locked it for writing. One that only waits for a migration has not, nor has one that a
-	 * migration has left. UNKNOWN: its file system may keep locks where the host's kernel does not show them.
+	 * That QEMU has locked it for writing. One that only waits for memory has not, unless its disks are
+	 * copied to it, nor has one that a migration has left. UNKNOWN: its file system may keep locks where the host's
+	 * kernel does not show them.
 	 */
 	enum fact locked;
 };

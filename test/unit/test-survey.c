@@ -92,6 +92,22 @@ static void not_whole(void **state)
 	}
 }
 
+/* What belongs to a process that could not be read is nobody else's. */
+static void orphans(void **state)
+{
+	struct survey s auto_survey = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&s, "Q 1 2 3 S " UUID "\nQ 1 2 -1 S " UUID "\nI\nP 1F90\nD 1 2 3 - y /x\n"
+				   "Q 7 2 3 S " UUID "\nI\nend\n"),
+			 0);
+	assert_int_equal(s.processes_n, 2);
+	assert_false(s.processes[0].incoming);
+	assert_int_equal(s.processes[0].ports_n, 0);
+	assert_int_equal(s.processes[0].disks_n, 0);
+	assert_true(s.processes[1].incoming);
+}
+
 /* A name with a newline in it makes such lines. */
 static void garbage_is_left_out(void **state)
 {
@@ -337,15 +353,27 @@ static void more_than_a_host_can_have(void **state)
 		buf_addf(&text, "Q 1 2 3 S " UUID "\n");
 		buf_addf(&text, "L " UUID " held x\nF 1 2 part /a\n");
 	}
-	for (int i = 0; i < 10000; i++)
-		buf_addf(&text, "D 1 %d 3 - y /a\nI\nP %04X\n", i, i);
-	buf_addf(&text, "end\n");
+	buf_addf(&text, "D 1 2 3 - y /a\nend\n");
 	assert_int_equal(parse(&s, text.p), 0);
 	assert_int_equal(s.processes_n, 4096);
 	assert_int_equal(s.leases_n, 4096);
 	assert_int_equal(s.files_n, 4096);
-	assert_int_equal(s.processes[4095].disks_n, 4096);
-	assert_int_equal(s.processes[4095].ports_n, SURVEY_PORTS_MAX);
+	assert_int_equal(s.processes[4095].disks_n, 0);
+}
+
+static void more_than_a_process_can_have(void **state)
+{
+	struct survey s auto_survey = { 0 };
+	struct buf text auto_buf = { 0 };
+
+	(void)state;
+	buf_addf(&text, "Q 1 2 3 S " UUID "\n");
+	for (int i = 0; i < 10000; i++)
+		buf_addf(&text, "D 1 %d 3 - y /a\nI\nP %04X\n", i, i);
+	buf_addf(&text, "end\n");
+	assert_int_equal(parse(&s, text.p), 0);
+	assert_int_equal(s.processes[0].disks_n, 4096);
+	assert_int_equal(s.processes[0].ports_n, SURVEY_PORTS_MAX);
 }
 
 /* ---- the script ---- */
@@ -532,6 +560,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_answer),
 		cmocka_unit_test(not_whole),
+		cmocka_unit_test(orphans),
 		cmocka_unit_test(garbage_is_left_out),
 		cmocka_unit_test(disks_out_of_range),
 		cmocka_unit_test(the_greatest_numbers),
@@ -540,6 +569,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(locks),
 		cmocka_unit_test(strings_are_made_fit),
 		cmocka_unit_test(more_than_a_host_can_have),
+		cmocka_unit_test(more_than_a_process_can_have),
 		cmocka_unit_test(the_real_script),
 	};
 
