@@ -144,9 +144,18 @@ static bool is_half(const struct guest_look *l)
 	       (l->why == GUEST_WHY_MIGRATION || l->why == GUEST_WHY_STARTING_UP);
 }
 
+/* It was a half that had its memory, has ended since, and is being started by somebody. */
+static bool starts_anew(const struct recovering *a)
+{
+	const struct guest_look *before = a->r->presences[a->r->found.other].look;
+
+	return a->m.dst_look.why == GUEST_WHY_STARTING_UP && a->m.dst_look.job != GUEST_JOB_MIGRATION_IN &&
+	       !(before && before->why == GUEST_WHY_STARTING_UP);
+}
+
 static int stop_half(struct recovering *a, struct err *err)
 {
-	if (!recovering_kept_runs(a) || !is_half(&a->m.dst_look))
+	if (!recovering_kept_runs(a) || !is_half(&a->m.dst_look) || starts_anew(a))
 		return recovery_refuse(a->r, err, "it is not as it was a moment ago");
 	if (migration_act(&a->m, a->m.dst, "stop-half", guest_destroy, err) < 0)
 		return -1;

@@ -80,13 +80,15 @@ static bool is_half(const struct guest_look *l)
 }
 
 /*
- * libvirt has it start up: as a migration's half, or because somebody has just started it. The first is a QEMU that was
- * started to receive; where that is not known it is what libvirt's state lets it be.
+ * libvirt has it start up: as a migration's half, or because somebody has just started it. The first has a QEMU that
+ * was started to receive, as one has that goes on from a saved image; where that is not known it is what libvirt's
+ * state lets it be.
  */
 static bool just_starts(const struct presence *p)
 {
-	return p->look->why == GUEST_WHY_STARTING_UP && p->look->job != GUEST_JOB_MIGRATION_IN && p->known &&
-	       p->qemus == 1 && !p->qemu->incoming;
+	if (p->look->why != GUEST_WHY_STARTING_UP || p->look->job == GUEST_JOB_MIGRATION_IN || !p->known)
+		return false;
+	return p->qemus == 0 || (p->qemus == 1 && (!p->qemu->incoming || p->look->saved));
 }
 
 static bool is_plain(const struct guest_look *l)
@@ -202,7 +204,8 @@ static struct diagnosis active_twice(const struct presence *v, size_t a, size_t 
 
 	if (is_postcopy(x) || is_postcopy(y))
 		return in_postcopy(v, a, b);
-	if (x->job == GUEST_JOB_MIGRATION_OUT && (is_half(y) || y->job == GUEST_JOB_MIGRATION_IN))
+	if (x->job == GUEST_JOB_MIGRATION_OUT &&
+	    (y->job == GUEST_JOB_MIGRATION_IN || (is_half(y) && !just_starts(&v[b]))))
 		return found(FOUND_ADOPT, a, b, "a migration is under way");
 	if (guest_is_running(x) && is_plain(x) && is_half(y) && !just_starts(&v[b]))
 		return found(FOUND_FINISH, a, b, "it runs on one host, and another one holds a half of a migration");

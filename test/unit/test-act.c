@@ -356,7 +356,7 @@ static int f_chain(struct host *h, const char *path, const char *format, bool wh
 	assert_true(whole);
 	if (enter(h, &n, err))
 		return -1;
-	return leave(n, w.base_missing ? err_set(err, E_REMOTE, 0, "its backing file is not there") : 0, err);
+	return leave(n, w.base_missing ? err_set(err, E_REMOTE, 0, "base.qcow2: No such file or directory") : 0, err);
 }
 
 static const struct file_ops files = { .stat = f_stat, .chain = f_chain, .rename = f_rename };
@@ -980,6 +980,7 @@ static void changed_in_between(void **state)
 		{ FINISH, BETA, GUEST_PAUSED, GUEST_WHY_USER, GUEST_JOB_NONE },
 		{ FINISH, BETA, GUEST_PAUSED, GUEST_WHY_MIGRATION, GUEST_JOB_MIGRATION_OUT },
 		{ FINISH, BETA, GUEST_SHUTOFF, GUEST_WHY_OTHER, GUEST_JOB_NONE },
+		{ FINISH, BETA, GUEST_PAUSED, GUEST_WHY_STARTING_UP, GUEST_JOB_NONE },
 		{ ROLL_BACK, ALPHA, GUEST_RUNNING, GUEST_WHY_OTHER, GUEST_JOB_NONE },
 		{ ROLL_BACK, ALPHA, GUEST_PAUSED, GUEST_WHY_USER, GUEST_JOB_NONE },
 		{ ROLL_BACK, ALPHA, GUEST_PAUSED, GUEST_WHY_MIGRATION, GUEST_JOB_MIGRATION_OUT },

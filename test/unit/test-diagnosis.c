@@ -279,8 +279,8 @@ static bool is_half_look(const struct guest_look *l)
 /* Somebody has just started it: no migration is to arrive there. */
 static bool starts_by_itself(const struct presence *p)
 {
-	return p->known && p->qemus == 1 && !p->qemu->incoming && p->look->why == GUEST_WHY_STARTING_UP &&
-	       p->look->job != GUEST_JOB_MIGRATION_IN;
+	return p->known && p->look->why == GUEST_WHY_STARTING_UP && p->look->job != GUEST_JOB_MIGRATION_IN &&
+	       (p->qemus == 0 || (p->qemus == 1 && (!p->qemu->incoming || p->look->saved)));
 }
 
 static bool is_active_at(const struct presence *p)
