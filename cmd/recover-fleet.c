@@ -4,12 +4,11 @@
 
 #include "recover.h"
 
-int fleet_hosts_look(struct app *app, const struct strv *names, bool definitions, struct fleet_hosts *f,
-		     struct err *err)
+int fleet_hosts_look(struct app *app, const struct strv *names, unsigned also, struct fleet_hosts *f, struct err *err)
 {
 	if (hosts_choose(app, names, &f->v, &f->n, err) < 0)
 		return -1;
-	fleet_look(&f->fleet, f->v, f->n, definitions);
+	fleet_look(&f->fleet, f->v, f->n, also);
 	return 0;
 }
 
@@ -59,6 +58,8 @@ int examine(const struct fleet_hosts *f, const char *guest, struct examined *e, 
 
 	if (rc)
 		return rc < 0 ? -1 : not_found(f, guest, err);
+	for (size_t i = 0; i < f->n; i++)
+		fleet_ask_block_jobs(&f->fleet.v[i], e->uuid);
 	e->presences = fleet_presence(&f->fleet, e->uuid);
 	e->found = diagnose(e->presences, f->n);
 	return 0;

@@ -89,7 +89,7 @@ static int examine_twice(struct app *app, const char *guest, struct fleet_hosts 
 {
 	const struct strv none = { 0 };
 
-	if (fleet_hosts_look(app, &none, false, f, err) < 0 || examine(f, guest, e, err) < 0)
+	if (fleet_hosts_look(app, &none, 0, f, err) < 0 || examine(f, guest, e, err) < 0)
 		return -1;
 	if (e->found.kind == FOUND_HEALTHY) {
 		fleet_probe(&f->fleet, e->uuid);
@@ -100,7 +100,7 @@ static int examine_twice(struct app *app, const char *guest, struct fleet_hosts 
 		return 0;
 	examined_clear(e);
 	fleet_clear(&f->fleet);
-	fleet_look(&f->fleet, f->v, f->n, false);
+	fleet_look(&f->fleet, f->v, f->n, 0);
 	return examine(f, guest, e, err);
 }
 
@@ -319,7 +319,7 @@ enum status recover_act(struct app *app, const char *guest, struct err *err)
 
 	if (record_goes_first(app, guest, &status, err))
 		return status;
-	if (!err->id && check_words(app, err) == 0 && fleet_hosts_look(app, &none, false, &f, err) == 0 &&
+	if (!err->id && check_words(app, err) == 0 && fleet_hosts_look(app, &none, 0, &f, err) == 0 &&
 	    find_guest(app, guest, &f, &e, &d, err) == 0) {
 		examined_show(app, &f, guest, &e);
 		move_options_fill(app, &opt);

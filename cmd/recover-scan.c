@@ -55,7 +55,7 @@ static void confirm(struct fleet_hosts *f, struct trouble **v, size_t *n)
 
 	if (!*n || interrupt_pause(AGAIN_MS))
 		return;
-	fleet_look(&fleet, f->v, f->n, false);
+	fleet_look(&fleet, f->v, f->n, FLEET_BLOCK_JOBS);
 	scan(&fleet, &again, &again_n);
 	troubles_confirm(v, n, again, again_n);
 	troubles_free(again, again_n);
@@ -95,7 +95,7 @@ enum status recover_scan(struct app *app, const struct strv *hosts, struct err *
 	enum status status;
 	size_t n = 0;
 
-	if (fleet_hosts_look(app, hosts, true, &f, err) < 0) {
+	if (fleet_hosts_look(app, hosts, FLEET_DEFINITIONS | FLEET_BLOCK_JOBS, &f, err) < 0) {
 		fleet_hosts_free(&f);
 		return err->status;
 	}

@@ -23,8 +23,7 @@ struct fleet_hosts {
 	size_t n;
 	struct fleet fleet;
 };
-int fleet_hosts_look(struct app *app, const struct strv *names, bool definitions, struct fleet_hosts *f,
-		     struct err *err);
+int fleet_hosts_look(struct app *app, const struct strv *names, unsigned also, struct fleet_hosts *f, struct err *err);
 void fleet_hosts_free(struct fleet_hosts *f);
 /* Hosts that could not be asked, each once, as errors; the worst status. */
 enum status fleet_hosts_unknown(struct app *app, const struct fleet_hosts *f);

@@ -51,13 +51,13 @@ static bool may_have_answer(const struct fleet_host *f, const struct guest_look 
 	       count_qemus(&f->survey, l->uuid, &q) == 1 && (q->state == 'S' || q->state == 'R');
 }
 
-void fleet_ask_block_jobs(struct fleet_host *f)
+void fleet_ask_block_jobs(struct fleet_host *f, const char *uuid)
 {
 	for (size_t i = 0; i < f->guests_n; i++) {
 		struct guest_look *l = &f->guests[i];
 		struct err err auto_err = ERR_INIT;
 
-		if (may_have_answer(f, l) &&
+		if ((!uuid || str_eq(uuid, l->uuid)) && may_have_answer(f, l) &&
 		    guest_block_jobs(f->host, l->uuid, BLOCK_JOBS_MS, &l->block_jobs, &err) < 0 &&
 		    err_is(&err, E_TIMEOUT))
 			return; /* once is enough to wait for nothing */
@@ -72,12 +72,13 @@ static void *look_at(void *arg)
 	const struct qemu_process *first;
 
 	guest_list(f->host, &f->guests, &f->guests_n, &f->why);
-	if (f->with_definitions)
+	if (f->also & FLEET_DEFINITIONS)
 		read_definitions(f);
 	survey_wait(f->host, job, &f->survey, &f->survey_why);
 	for (size_t i = 0; i < f->guests_n && !f->survey_why.id; i++)
 		f->guests[i].qemu_pids = (int)count_qemus(&f->survey, f->guests[i].uuid, &first);
-	fleet_ask_block_jobs(f);
+	if (f->also & FLEET_BLOCK_JOBS)
+		fleet_ask_block_jobs(f, NULL);
 	return NULL;
 }
 
@@ -101,7 +102,7 @@ static void open_hosts(struct fleet *f)
 	free(closed);
 }
 
-void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, bool definitions)
+void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, unsigned also)
 {
 	pthread_t *threads = xcalloc(n + 1, sizeof(*threads));
 	bool *running = xcalloc(n + 1, sizeof(*running));
@@ -109,9 +110,7 @@ void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, bool defi
 	f->v = xcalloc(n + 1, sizeof(*f->v));
 	f->n = n;
 	for (size_t i = 0; i < n; i++)
-		f->v[i] = (struct fleet_host) { .host = hosts[i],
-						.name = host_name(hosts[i]),
-						.with_definitions = definitions };
+		f->v[i] = (struct fleet_host) { .host = hosts[i], .name = host_name(hosts[i]), .also = also };
 	open_hosts(f);
 	for (size_t i = 0; i < n; i++) {
 		if (f->v[i].why.id)

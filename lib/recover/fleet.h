@@ -18,7 +18,7 @@ struct fleet_host {
 	struct survey survey;
 	struct definition_record *definitions; /* of its persistent guests, if they were asked for */
 	size_t definitions_n;
-	bool with_definitions;
+	unsigned also;         /* see fleet_look() */
 	struct err why;        /* libvirt could not be asked: guests are unknown */
 	struct err survey_why; /* processes and files are unknown */
 };
@@ -28,11 +28,14 @@ struct fleet {
 	size_t n;
 };
 
-/*
- * Opens the hosts that are not open, and asks all at the same time. The hosts stay the caller's. definitions: also how
- * guests are defined, without secrets, for the journal.
- */
-void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, bool definitions);
+/* What a look also asks for, which takes its time. */
+enum {
+	FLEET_DEFINITIONS = 1, /* how guests are defined, without secrets, for the journal */
+	FLEET_BLOCK_JOBS = 2,  /* fleet_ask_block_jobs() of all guests */
+};
+
+/* Opens the hosts that are not open, and asks all at the same time. The hosts stay the caller's. */
+void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, unsigned also);
 void fleet_clear(struct fleet *f);
 
 /*
@@ -42,10 +45,10 @@ void fleet_clear(struct fleet *f);
 void fleet_probe(struct fleet *f, const char *uuid);
 
 /*
- * What fleet_look() does with each host at last: asks for the block jobs of its guests, as far as their QEMU runs and
- * owes no answer. The first one that keeps silent all the same is also the last one that is waited for, some seconds.
+ * Asks a host that has been looked at for the block jobs of that guest (NULL: of all), as far as QEMU runs and owes no
+ * answer. The first one that keeps silent all the same is also the last one that is waited for, some seconds.
  */
-void fleet_ask_block_jobs(struct fleet_host *h);
+void fleet_ask_block_jobs(struct fleet_host *h, const char *uuid);
 
 /* One guest on one host. */
 struct presence {

@@ -94,7 +94,8 @@ static void scan_presence(struct scanning *s, const char *uuid, const struct pre
 		return;
 	t = add(s, KIND_IO_ERROR, true, uuid);
 	t->text = xstrdup("it is paused by an I/O error of one of its disks");
-	t->command = quote_printf("virsh -c %s resume %s", host_uri(s->f->v[p->host].host), t->guest);
+	/* by UUID: it may be called otherwise there, or like an ID or an option */
+	t->command = quote_printf("virsh -c %s resume %s", host_uri(s->f->v[p->host].host), uuid);
 	at(s, t, p->host);
 }
 
@@ -116,8 +117,8 @@ static void scan_block_jobs(struct scanning *s, const char *uuid, const struct p
 		t->text = str_printf("%s, and no migration of the guest runs: a broken one has left it, unless "
 				     "somebody copies that disk on purpose",
 				     job);
-		t->command = quote_printf("virsh -c %s blockjob %s %s --abort", host_uri(s->f->v[p->host].host),
-					  t->guest, j->target);
+		t->command = quote_printf("virsh -c %s blockjob %s %s --abort", host_uri(s->f->v[p->host].host), uuid,
+					  j->target);
 		at(s, t, p->host);
 	}
 }
@@ -282,7 +283,9 @@ static bool same(const struct trouble *a, const struct trouble *b)
 {
 	auto_free char *x = strv_join(&a->hosts, ","), *y = strv_join(&b->hosts, ",");
 
-	return str_eq(a->kind, b->kind) && str_eq(a->uuid, b->uuid) && str_eq(x, y);
+	/* of several jobs on a guest's disks the one that the command is about */
+	return str_eq(a->kind, b->kind) && str_eq(a->uuid, b->uuid) && str_eq(x, y) &&
+	       (!str_eq(a->kind, KIND_BLOCK_JOB) || str_eq(a->command, b->command));
 }
 
 void troubles_confirm(struct trouble **v, size_t *n, const struct trouble *again, size_t again_n)

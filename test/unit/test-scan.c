@@ -242,7 +242,7 @@ static void order_is_that_of_guests(void **state)
 	add_qemu(&x, GAMMA, DB);
 	expect(&x, "defined twice: web 1: alpha,beta; I/O error: db1: gamma");
 	assert_string_equal(x.v[0].command, "vmmig recover 'web 1' --keep alpha");
-	assert_string_equal(x.v[1].command, "virsh -c qemu+ssh://root@gamma/system resume db1");
+	assert_string_equal(x.v[1].command, "virsh -c qemu+ssh://root@gamma/system resume " DB);
 }
 
 static void left_files(void **state)
@@ -310,10 +310,10 @@ static void block_jobs(void **state)
 	expect(&x, "block job: web 1: alpha");
 	assert_false(x.v[0].serious);
 	assert_non_null(strstr(x.v[0].text, "block job on vde: copy, 40 %"));
-	assert_string_equal(x.v[0].command, "virsh -c qemu+ssh://root@alpha/system blockjob 'web 1' vde --abort");
+	assert_string_equal(x.v[0].command, "virsh -c qemu+ssh://root@alpha/system blockjob " WEB " vde --abort");
 	add_job(&x, ALPHA, "v;df", BLOCK_JOB_COPY, 0, 0);
 	expect(&x, "block job: web 1: alpha; block job: web 1: alpha");
-	assert_string_equal(x.v[1].command, "virsh -c qemu+ssh://root@alpha/system blockjob 'web 1' 'v;df' --abort");
+	assert_string_equal(x.v[1].command, "virsh -c qemu+ssh://root@alpha/system blockjob " WEB " 'v;df' --abort");
 	/* it is the migration's own */
 	l->job = GUEST_JOB_MIGRATION_OUT;
 	expect(&x, "stuck job: web 1: alpha");
@@ -480,7 +480,7 @@ static void asks(struct fixture *x, size_t n)
 
 	strv_clear(&asked);
 	host_set_guest_ops(h->host, &ops);
-	fleet_ask_block_jobs(h);
+	fleet_ask_block_jobs(h, NULL);
 	if (asked.n != n)
 		fail_msg("%zu were asked, not %zu", asked.n, n);
 	for (size_t i = 0; i < h->guests_n; i++) {
