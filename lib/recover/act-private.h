@@ -37,7 +37,7 @@ bool recovering_kept_runs(const struct recovering *a);
 bool recovering_other_gone(const struct recovering *a);
 
 /* evacuate-disks.c: is all that it is made of at that host, on storage that the dead one shared? -1: E_NOT_PROVEN. */
-int evacuate_check_disks(struct host *to, const struct domain *d, struct err *err);
+int evacuate_check_disks(struct recovery *r, struct host *to, const struct domain *d, struct err *err);
 /* Tells what is lost with the dead host without keeping the guest from starting: NVRAM, TPM. -1: cannot be asked. */
 int evacuate_say_lost(struct recovery *r, struct host *to, const struct domain *d, struct err *err);
 

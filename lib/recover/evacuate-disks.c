@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a guest of a dead host is made of, as seen from the host where it is to be started. */
+#include <string.h>
+
 #include "domain/image.h"
 #include "recover/act-private.h"
 
@@ -19,18 +21,31 @@ static int check_shared(struct host *to, const struct disk *k, const char *path,
 	return err_hint_text(err, "only a guest whose disks lie on shared storage can be started elsewhere");
 }
 
-/* What an image is based on has to be there as well: found out before anybody's power is cut. */
-static int check_chain(struct host *to, const struct disk *k, const char *path, struct err *err)
+/*
+ * What an image is based on has to be there as well: found out before anybody's power is cut. What cannot be looked at,
+ * since a tool is missing, or a secret of libvirt's, does not make the guest worse than dead.
+ */
+static int check_chain(struct recovery *r, struct host *to, const struct disk *k, const char *path, struct err *err)
 {
 	struct image_chain chain auto_image_chain = { 0 };
 	struct err why auto_err = ERR_INIT;
 
-	if (k->chain[0].source != DISK_FILE || image_chain(to, path, k->chain[0].format, true, &chain, &why) == 0)
+	auto_free char *text = NULL;
+
+	if (k->chain[0].source != DISK_FILE || str_eq(k->chain[0].format, "raw") ||
+	    image_chain(to, path, k->chain[0].format, true, &chain, &why) == 0)
 		return 0;
+	if (!strstr(why.msg, "No such file")) {
+		text = str_printf("%s: disk %s: what %s is based on cannot be looked at: %s", host_label(to), k->target,
+				  path, why.msg);
+		r->report->ops->note(r->report, text);
+		return 0;
+	}
 	err_set(err, E_NOT_PROVEN, 0,
 		"%s: disk %s: %s cannot be opened with all that it is based on: %s; nothing was done", host_label(to),
 		k->target, path, why.msg);
-	return err_hint(err, "look there: qemu-img info -U --backing-chain %s", path);
+	return err_hint(err, "look there: qemu-img info -U --backing-chain%s%s %s", k->chain[0].format ? " -f " : "",
+			k->chain[0].format ? k->chain[0].format : "", path);
 }
 
 static int there(struct host *to, const char *path, bool *yes, struct err *err)
@@ -44,26 +59,26 @@ static int there(struct host *to, const char *path, bool *yes, struct err *err)
 	return 0;
 }
 
-static int check_disk(struct host *to, const struct disk *k, const char *path, struct err *err)
+static int check_disk(struct recovery *r, struct host *to, const struct disk *k, const char *path, struct err *err)
 {
 	bool present;
 
 	if (there(to, path, &present, err) < 0)
 		return -1;
 	if (present)
-		return check_shared(to, k, path, err) < 0 ? -1 : check_chain(to, k, path, err);
+		return check_shared(to, k, path, err) < 0 ? -1 : check_chain(r, to, k, path, err);
 	err_set(err, E_NOT_PROVEN, 0, "%s: disk %s: %s is not there; nothing was done", host_label(to), k->target,
 		path);
 	return err_hint_text(err, "only a guest whose disks lie on shared storage can be started elsewhere");
 }
 
-int evacuate_check_disks(struct host *to, const struct domain *d, struct err *err)
+int evacuate_check_disks(struct recovery *r, struct host *to, const struct domain *d, struct err *err)
 {
 	for (size_t i = 0; i < d->disks_n; i++) {
 		const char *path = d->disks[i].chain_n ? d->disks[i].chain[0].path : NULL;
 
 		/* else a network disk, or an empty drive */
-		if (path && path[0] == '/' && check_disk(to, &d->disks[i], path, err) < 0)
+		if (path && path[0] == '/' && check_disk(r, to, &d->disks[i], path, err) < 0)
 			return -1;
 	}
 	return 0;

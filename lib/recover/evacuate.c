@@ -198,7 +198,7 @@ int recover_evacuate(struct recovery *r, size_t dead, size_t to, const struct de
 	if (check_others(r, dead, err) < 0)
 		return -1;
 	d = definition_of(r, to, definition, err);
-	if (!d || evacuate_check_disks(recovery_host(r, to), d, err) < 0)
+	if (!d || evacuate_check_disks(r, recovery_host(r, to), d, err) < 0)
 		return -1;
 	if (evacuate_say_lost(r, recovery_host(r, to), d, err) < 0)
 		return -1;
