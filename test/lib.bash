@@ -617,9 +617,10 @@ finish() {
 	[ $in_time = 0 ] || { show; return 1; }
 }
 
-# cut_network, mend_network: alpha does not reach beta any more, nor the answer alpha, while the control machine reaches both.
-cut_network() { on alpha ip route add blackhole "$(address_of beta)/32"; }
-mend_network() { on alpha ip route del blackhole "$(address_of beta)/32"; }
+# cut_network, mend_network [FROM TO]: alpha does not reach beta any more, nor the answer alpha, while the control machine
+# reaches both.
+cut_network() { on "${1:-alpha}" ip route add blackhole "$(address_of "${2:-beta}")/32"; }
+mend_network() { on "${1:-alpha}" ip route del blackhole "$(address_of "${2:-beta}")/32"; }
 
 # under_way TAG NAME [HOST]: waits until libvirt moves its memory (and does not only prepare to).
 under_way() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Each mode, each fault, each moment: then vmmig recover, and exactly one guest on an intact disk, nothing left over.
-# MATRIX=all: every meaningful cell (an hour or two); else vmmig itself killed at each phase, and what no other file has.
+# MATRIX=all: every meaningful cell (some hours); else vmmig itself killed at each phase, and what no other file has.
 # shellcheck disable=SC2154,SC2034,SC2030,SC2031	# status, output, stderr
 
 load lib
@@ -18,7 +18,7 @@ cells() {
 		round "$mode" "$fault" "$moment" && continue
 		echo "FAILED: round $mode $fault $moment" >&2
 		rc=1
-		ROUND_STORAGE=	# the next one begins anew
+		round_failed
 	done
 	return $rc
 }

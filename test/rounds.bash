@@ -79,8 +79,17 @@ round_fault() {
 	destination-libvirtd) lab fault kill "$TO" libvirtd; lab fault start "$TO" libvirtd ;;
 	source-qemu) lab fault kill "$FROM" qemu:g1 || true ;;
 	destination-qemu) lab fault kill "$TO" qemu:g1 || true ;;
-	link-*s) between_hosts add; sleep "${1//[!0-9]/}"; between_hosts del ;;
-	link-never) between_hosts add; ROUND_MEND="between_hosts del" ;;
+	link-*s)
+		later mend_network "$FROM" "$TO"
+		cut_network "$FROM" "$TO"
+		sleep "${1//[!0-9]/}"
+		mend_network "$FROM" "$TO"
+		;;
+	link-never)
+		later mend_network "$FROM" "$TO"
+		cut_network "$FROM" "$TO"
+		ROUND_MEND="mend_network $FROM $TO"
+		;;
 	control-cut) later control_address add; control_address del; ROUND_MEND="control_address add" ;;
 	destination-full) fill "$TO" ;;
 	destination-off) lab fault power "$TO" off; lab fault power "$TO" on ;;
@@ -91,25 +100,17 @@ round_fault() {
 	return 0
 }
 
-# between_hosts add|del: nothing comes from the source to the destination; both can be reached from here.
-between_hosts() { on "$FROM" ip route "$1" blackhole "$(address_of "$TO")/32"; }
-
 mend_round() {
 	local mend=$ROUND_MEND
 	ROUND_MEND=
 	$mend
 }
 
-# fill HOST: its images are on a file system of their own (small_images), and that has no room left.
-fill() { ! on "$1" dd if=/dev/zero of="$IMAGES/filler" bs=1M; }
-small_images() {
-	on "$1" mount -t tmpfs -o size=64m tmpfs "$IMAGES"
-	later on "$1" umount -lq "$IMAGES"
-	ROUND_MEND="on $1 rm -f $IMAGES/filler"
-}
+# fill HOST: its images are on a file system of their own (small_disk), and that has no room left.
+fill() { ! on "$1" dd if=/dev/zero of="$IMAGES/filler" bs=1M count=80; }
 
 # The guest may have come to live there, so the next round has another one.
-without_small_images() {
+without_small_disk() {
 	remove_guests || return
 	on "$TO" umount -l "$IMAGES"
 	ROUND_STORAGE=
@@ -159,11 +160,21 @@ only_one_disk() {
 	! on_has "$other" "$IMAGES/g1.qcow2" || { echo "$other has its image, too" >&2; return 1; }
 }
 
+# The next round begins anew, without this one's vmmig.
+round_failed() {
+	ROUND_STORAGE=
+	kill -KILL "$(background_pid r)" 2>/dev/null || true
+	wait_until 10 ended r || true
+}
+
 round() {
 	local mode=$1 fault=$2 moment=$3 stop=
 	mend_round 2>/dev/null || true	# one that has failed
 	round_guest "$mode" || return
-	[ "$fault" != destination-full ] || small_images "$TO" || return
+	if [ "$fault" = destination-full ]; then
+		small_disk "$TO" 64m || return
+		ROUND_MEND="on $TO rm -f $IMAGES/filler"
+	fi
 	case $moment in
 	postcopy) round_start postcopy ;;
 	*[!0-9]*) stop=$moment; round_start "$mode" "$moment" ;;
@@ -181,5 +192,5 @@ round() {
 	echo "# $mode $fault $moment: exit $status, $(tail -n 1 <<<"$output" | jq -r '.error.id // .status' 2>/dev/null)" >&2
 	wait_until 200 nothing_unfinished || { cat "$BATS_TEST_TMPDIR"/{recover,unfinished}.out >&2; return 1; }
 	round_check "$mode" "$fault" || return
-	[ "$fault" != destination-full ] || without_small_images
+	[ "$fault" != destination-full ] || without_small_disk
 }

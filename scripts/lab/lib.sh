@@ -52,6 +52,7 @@ lab_use() {
 			net) LAB_NET=$value ;;
 			rate) LAB_RATE=$value ;;
 			data) LAB_DATA=$value ;;
+			cache) LAB_CACHE=$value ;;
 			esac
 		done <"$LAB_DIR/lab.env"
 	fi
