@@ -165,17 +165,18 @@ mend() {
 
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo "${t%???}"; }
 
-# wait_until LIMIT COMMAND…: polls until it succeeds; fails, and says what it waited for, after LIMIT seconds.
+# wait_until LIMIT COMMAND…: polls until it succeeds; fails, and says what it waited for, after LIMIT seconds. What does
+# not come soon is asked for less often: to ask costs more than what is waited for.
 wait_until() {
-	local limit=$1 end
+	local limit=$1 end tries=0
 	shift
-	end=$(($(now_ms) + limit * 1000))
+	end=$((${EPOCHREALTIME/[.,]/} + limit * 1000000))
 	until "$@" >/dev/null 2>&1; do
-		if [ "$(now_ms)" -ge "$end" ]; then
+		if [ "${EPOCHREALTIME/[.,]/}" -ge $end ]; then
 			echo "waited $limit s in vain for: $*" >&2
 			return 1
 		fi
-		sleep 0.05
+		if [ $((tries++)) -lt 10 ]; then sleep 0.05; else sleep 0.2; fi
 	done
 }
 
@@ -193,8 +194,9 @@ make_guest() {
 	*" --host"*) ;;
 	*) set -- "$@" --host "$host" ;;
 	esac
-	# As rarely as will do: an emulated guest that speaks and writes all the time takes a third of a core.
-	lab guest --heartbeat-ms 50 --write-ms 100 "$@" || return
+	# As little as will do: an emulated guest that speaks and writes all the time takes a third of a core, and one
+	# that dirties memory as fast as it can a whole one.
+	lab guest --heartbeat-ms 50 --write-ms 100 --dirty-rate 300 "$@" || return
 	on_virsh "$host" domuuid --domain "$name" | tr -d ' \n' >"$(uuid_file "$name")"
 }
 

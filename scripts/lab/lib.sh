@@ -173,12 +173,12 @@ close_files() {
 
 lab_host_pid() { pid_alive "$(lab_host_dir "$1")/init.pid"; }
 
-# wait_for SECONDS CONDITION: polls every 20 ms.
+# wait_for SECONDS CONDITION: polls, at first every 20 ms.
 wait_for() {
-	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) tries=0
 	until eval "$2"; do
 		[ "${EPOCHREALTIME/[.,]/}" -lt "$end" ] || return 1
-		sleep 0.02
+		if [ $((tries++)) -lt 25 ]; then sleep 0.02; else sleep 0.1; fi
 	done
 }
 
