@@ -30,6 +30,10 @@ cells() {
 	cells cold-run vmmig-kill perform confirm
 }
 
+@test "block: the destination loses its power once the guest is there: the source's image is put away all the same" {
+	cells block destination-off finish
+}
+
 rest() { [ "${MATRIX:-}" = all ] || skip "MATRIX=all"; }
 FAULTS="vmmig-int source-libvirtd destination-libvirtd source-qemu destination-qemu link-5s destination-off guest-reset
 	guest-shutdown control-cut link-60s link-never"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * confirm: the guest is proven running on the destination; what is left of it at the source goes. libvirt's
+ * confirm: the guest is proven to be on the destination; what is left of it at the source goes. libvirt's
  * UNDEFINE_SOURCE has normally done it, so usually this only looks.
  */
 #include "base/log.h"
@@ -36,9 +36,11 @@ static int clear_source(struct migration *m, struct err *err)
 	return err_hint(err, "if that was not meant: virsh -c %s undefine %s", host_uri(m->src), m->record.guest);
 }
 
-/* Someone has paused it, or it has paused itself: it is there, but it does no work. */
+/* It has ended, or someone has paused it, or it has paused itself: it is there, but it does no work. */
 static int still_runs(struct migration *m, struct err *err)
 {
+	if (m->dst_look.state == GUEST_SHUTOFF)
+		return finish_stopped(m, m->dst, &m->dst_look, err);
 	if (!m->was_running || guest_is_running(&m->dst_look))
 		return 0;
 	err_set(err, E_INCOMPLETE, 0, "%s: the guest has arrived, but is %s (%s)", host_label(m->dst),

@@ -241,11 +241,26 @@ static int stopped(struct migration *m, struct err *err)
 		return err_hint(err, "do not start it at the source: define it at %s from: virsh -c %s dumpxml %s",
 				host_name(m->dst), host_uri(m->src), m->record.guest);
 	}
+	return finish_stopped(m, h, l, err);
+}
+
+int finish_stopped(struct migration *m, struct host *h, const struct guest_look *l, struct err *err)
+{
 	m->safe = true;
 	err_set(err, E_GUEST_STOPPED, 0,
 		"the guest stopped by itself (%s) while it was moved; it is defined and %s at %s",
 		guest_why_name(l->why), guest_state_name(l->state), host_label(h));
 	return err_hint(err, "start it there if it should run: virsh -c %s start %s", host_uri(h), m->record.guest);
+}
+
+/*
+ * It had arrived, and ended since: a source that has let go of a guest it had defined has seen the migration's end.
+ * (One that was not defined may also have died there.)
+ */
+static bool ended_there(const struct migration *m)
+{
+	return m->move.persistent && m->dst_look.state == GUEST_SHUTOFF && m->dst_look.persistent &&
+	       (m->src_look.state == GUEST_ABSENT || m->src_look.why == GUEST_WHY_MIGRATED);
 }
 
 static int gone(struct migration *m, struct err *err)
@@ -405,8 +420,8 @@ int finish_run(struct migration *m, struct err *err)
 		return arrived(m, err);
 	case VERDICT_STAYED:
 		return stayed(m, err);
-	case VERDICT_STOPPED:
-		return stopped(m, err);
+	case VERDICT_STOPPED: /* confirm says so, when all is cleared up */
+		return ended_there(m) ? arrived(m, err) : stopped(m, err);
 	case VERDICT_GONE:
 		return gone(m, err);
 	case VERDICT_IN_PROGRESS:

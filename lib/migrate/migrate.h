@@ -193,6 +193,8 @@ void prepare_undo(struct migration *m);
 int perform_run(struct migration *m, struct err *err);
 int finish_run(struct migration *m, struct err *err);
 int confirm_run(struct migration *m, struct err *err);
+/* E_GUEST_STOPPED, of a guest that is off at h; -1. */
+int finish_stopped(struct migration *m, struct host *h, const struct guest_look *l, struct err *err);
 /* Transport ssh: the sockets between the hosts, before libvirt is asked, and their end (tunnel.c). */
 int tunnel_begin(struct migration *m, struct err *err);
 void tunnel_close(struct migration *m);

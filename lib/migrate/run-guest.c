@@ -101,13 +101,6 @@ static void keep_outcome(struct running *g, enum status status, struct err *err)
 	pthread_mutex_unlock(&g->run->lock);
 }
 
-/* The guest went off once it was there: it has moved, all the same. */
-static bool moved_and_stopped(const struct migration *m, const struct err *err)
-{
-	return err_is(err, E_GUEST_STOPPED) && m->dst_look.state == GUEST_SHUTOFF && m->dst_look.persistent &&
-	       m->src_look.state == GUEST_ABSENT;
-}
-
 /* A signal, or vmmig cancel, is for the guest; what the machine tells is only for this attempt. */
 static bool is_only_attempt(struct running *g, const struct err *err)
 {
@@ -127,15 +120,11 @@ static enum status move_live(struct running *g, enum mode mode, bool *moved, str
 	fill(g, &m, mode);
 	status = migrate_guest(&m, err);
 	*moved = m.moved;
-	if (!m.moved && g->run->opt->follow && moved_and_stopped(&m, err)) {
-		struct err why auto_err = ERR_INIT;
-
-		*moved = true;
-		m.moved = true;
+	/* off is what it may be: it has moved, all the same */
+	if (m.moved && g->run->opt->follow && err_is(err, E_GUEST_STOPPED)) {
 		run_note(g, "it has moved, and went off at the destination by itself");
 		err_clear(err);
-		status = mode == MODE_BLOCK && disks_confirm(&m, &why) < 0 ? STATUS_UNDECIDED : STATUS_OK;
-		err_move(err, &why);
+		status = STATUS_OK;
 		g->result.status = MIG_COMPLETED;
 	}
 	migration_clear(&m);

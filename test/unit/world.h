@@ -32,7 +32,8 @@ enum outcome {
 	STAYS_PAUSED,     /* an error, and the source is left paused */
 	CONFIRM_LOST,     /* runs on the destination, paused at the source */
 	BOTH_RUN,
-	STOPS, /* the guest shuts itself down */
+	STOPS,      /* the guest shuts itself down at the source */
+	ENDS_THERE, /* it has arrived, and is off since */
 	OUTCOMES,
 };
 
@@ -217,6 +218,10 @@ static void settle_outcome(void)
 		break;
 	case STOPS:
 		put(&world->src, GUEST_SHUTOFF, GUEST_WHY_SHUTDOWN, 0);
+		break;
+	case ENDS_THERE:
+		put(&world->src, GUEST_ABSENT, GUEST_WHY_OTHER, 0);
+		put(&world->dst, GUEST_SHUTOFF, GUEST_WHY_CRASHED, 0);
 		break;
 	case OUTCOMES:
 		break;
