@@ -24,7 +24,7 @@
 #ifdef __SANITIZE_ADDRESS__
 enum { STRIDE = 31 };
 #else
-enum { STRIDE = 2 };
+enum { STRIDE = 3 };
 #endif
 
 /* ---- time passes when somebody waits, and costs nothing ---- */

@@ -30,7 +30,7 @@
 #ifdef __SANITIZE_ADDRESS__
 enum { STRIDE = 61 };
 #else
-enum { STRIDE = 3 };
+enum { STRIDE = 5 };
 #endif
 enum { CALLS_MAX = 400, AWAY_MS = 20000 };
 
