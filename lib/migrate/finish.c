@@ -196,6 +196,27 @@ static int gave_up(struct migration *m, struct err *err)
 	return err_hint(err, "give it %s, or --policy must-finish", try);
 }
 
+/*
+ * A destination that dies while it finishes has defined the guest, and libvirt lets it go on at the source: somebody,
+ * or autostart, could start it there a second time. What was defined there before is not ours.
+ */
+static void forget_there(struct migration *m)
+{
+	struct err why auto_err = ERR_INIT;
+
+	if (!guest_is_active(&m->src_look) || m->facts.dst.uuid_taken != FACT_NO)
+		return;
+	for (int i = 0; i < 2 && m->dst_look.state == GUEST_SHUTOFF && m->dst_look.qemu_pids == 0; i++) {
+		err_clear(&why);
+		if (migration_act(m, m->dst, "undefine", guest_undefine, &why) < 0)
+			migration_look(m); /* perhaps only the answer was lost */
+		else
+			m->dst_look.state = GUEST_ABSENT;
+	}
+	if (m->dst_look.state != GUEST_ABSENT && why.id)
+		migration_note(m, "%s: it may be left defined there: %s", host_label(m->dst), why.msg);
+}
+
 /* Why it did not move, for a guest that is safe at the source. */
 static int stayed(struct migration *m, struct err *err)
 {
@@ -209,6 +230,7 @@ static int stayed(struct migration *m, struct err *err)
 				"resume %s",
 				host_uri(m->src), m->record.guest);
 	m->safe = true;
+	forget_there(m);
 	if (m->stop_asked == E_CANCELLED)
 		return err_set(err, E_CANCELLED, 0, "stopped, as was asked; the guest is as before at %s",
 			       host_label(m->src));

@@ -793,6 +793,7 @@ static int ask(struct migration *m, struct err *err)
 	m->facts.src_name = host_name(m->src);
 	m->facts.dst_name = host_name(m->dst);
 	m->facts.remap = &m->opt->remap;
+	m->facts.dst.uuid_taken = FACT_NO;
 	m->facts.digests = &m->digests;
 	m->facts.src.shell = m->facts.dst.shell = m->facts.src.libvirt = m->facts.dst.libvirt = FACT_YES;
 	for (int i = 0; i < 3; i++) {
@@ -1037,6 +1038,7 @@ static void test_outcomes(void **state)
 		{ STAYS, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_HALF, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_PAUSED, STATUS_FAILED, "E-MIGRATE" },
+		{ STAYS_DEFINED, STATUS_FAILED, "E-MIGRATE" },
 		{ CONFIRM_LOST, STATUS_OK, NULL },
 		{ BOTH_RUN, STATUS_UNDECIDED, "E-UNDECIDED" },
 		{ STOPS, STATUS_FAILED, "E-GUEST-STOPPED" },

@@ -24,6 +24,7 @@ static int fake_begin(struct migration *m, struct err *err)
 	m->domain = domain_parse(XML, err);
 	m->was_running = true;
 	m->facts.look.autostart = true;
+	m->facts.dst.uuid_taken = FACT_NO;
 	m->move = (struct guest_move) { .persistent = true, .undefine_source = true, .peer2peer = true };
 	m->src_look.state = GUEST_RUNNING;
 	return journal_begin(m->journal, r, err);
@@ -96,6 +97,7 @@ static void test_outcomes(void **state)
 		{ STAYS, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_HALF, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_PAUSED, STATUS_FAILED, "E-MIGRATE" },
+		{ STAYS_DEFINED, STATUS_FAILED, "E-MIGRATE" },
 		{ CONFIRM_LOST, STATUS_OK, NULL },
 		{ BOTH_RUN, STATUS_UNDECIDED, "E-UNDECIDED" },
 		{ STOPS, STATUS_FAILED, "E-GUEST-STOPPED" },

@@ -30,6 +30,7 @@ enum outcome {
 	STAYS,            /* an error, and the source runs on */
 	STAYS_HALF,       /* an error, and the incoming half is left */
 	STAYS_PAUSED,     /* an error, and the source is left paused */
+	STAYS_DEFINED,    /* an error, and the destination has a definition */
 	CONFIRM_LOST,     /* runs on the destination, paused at the source */
 	BOTH_RUN,
 	STOPS,      /* the guest shuts itself down at the source */
@@ -209,6 +210,9 @@ static void settle_outcome(void)
 	case STAYS_PAUSED:
 		put(&world->src, GUEST_PAUSED, GUEST_WHY_MIGRATION, 1);
 		break;
+	case STAYS_DEFINED:
+		put(&world->dst, GUEST_SHUTOFF, GUEST_WHY_OTHER, 0);
+		break;
 	case CONFIRM_LOST:
 		put(&world->src, GUEST_PAUSED, GUEST_WHY_MIGRATION, 1);
 		put(&world->dst, GUEST_RUNNING, GUEST_WHY_MIGRATION, 1);
@@ -362,11 +366,11 @@ static int f_undefine(struct host *h, const char *uuid, bool saved, struct err *
 	(void)uuid, (void)saved;
 	if (enter("undefine", &n, err))
 		return -1;
-	if (!is_source(h))
+	if (!is_source(h) && (world->outcome != STAYS_DEFINED || world->dst.state != GUEST_SHUTOFF))
 		broken("undefined at the destination");
-	if (!guest_is_active(&world->dst))
-		broken("undefined although the destination does not have it");
-	put(&world->src, GUEST_ABSENT, GUEST_WHY_OTHER, 0);
+	if (!guest_is_active(is_source(h) ? &world->dst : &world->src))
+		broken("undefined although the other host does not have it");
+	put(side_of(h), GUEST_ABSENT, GUEST_WHY_OTHER, 0);
 	return leave(n, 0, err);
 }
 
