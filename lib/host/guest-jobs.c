@@ -7,13 +7,6 @@
 /* More than one guest has; each is a question. */
 enum { DISKS_MAX = 256, TARGET_BYTES = 64 };
 
-static void free_domain(virDomainPtr *d)
-{
-	if (*d)
-		virDomainFree(*d);
-}
-#define auto_virdomain AUTO(free_domain)
-
 /* Nobody has asked QEMU something that it still owes an answer to, and nothing is being done to the guest. */
 static bool is_free(virDomainPtr dom)
 {

@@ -11,13 +11,6 @@
 #include "base/log.h"
 #include "host/host-private.h"
 
-static void free_domain(virDomainPtr *d)
-{
-	if (*d)
-		virDomainFree(*d);
-}
-#define auto_virdomain AUTO(free_domain)
-
 static bool last_error_is(int code)
 {
 	virErrorPtr e = virGetLastError();

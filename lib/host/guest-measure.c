@@ -11,13 +11,6 @@
 #include "host/find-qemu.h"
 #include "host/host-private.h"
 
-static void free_domain(virDomainPtr *d)
-{
-	if (*d)
-		virDomainFree(*d);
-}
-#define auto_virdomain AUTO(free_domain)
-
 /*
  * UUID KIB MORE: the resident part of the mapping that is the guest's memory, KiB: that of its size, or a little
  * larger, since memory can be rounded up. Of huge pages and of memory in several pieces nothing is said.

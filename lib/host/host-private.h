@@ -9,6 +9,13 @@
 #include "host/guest.h"
 #include "host/ssh.h"
 
+static inline void lv_free_domain(virDomainPtr *d)
+{
+	if (*d)
+		virDomainFree(*d);
+}
+#define auto_virdomain AUTO(lv_free_domain)
+
 struct host {
 	struct host_spec *spec;
 	enum side side;

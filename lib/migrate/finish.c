@@ -214,7 +214,8 @@ static void forget_there(struct migration *m)
 			m->dst_look.state = GUEST_ABSENT;
 	}
 	if (m->dst_look.state != GUEST_ABSENT && why.id)
-		migration_note(m, "%s: it may be left defined there: %s", host_label(m->dst), why.msg);
+		migration_note(m, "%s: it may be left defined there: %s; see virsh -c %s dominfo %s",
+			       host_label(m->dst), why.msg, host_uri(m->dst), m->record.uuid);
 }
 
 /* Why it did not move, for a guest that is safe at the source. */
