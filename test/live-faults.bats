@@ -74,6 +74,7 @@ connecting() {
 @test "SIGINT while a host does not answer: it ends at once, the guest as before" {
 	local since
 	make_guest g1
+	later fault kill beta libvirtd -CONT
 	fault kill beta libvirtd -STOP
 	later fault kill beta libvirtd -CONT
 	start_vmmig a --json live g1 --from alpha --to beta
@@ -355,6 +356,25 @@ source_libvirtd_dies() {
 	finish a 150
 	result_is 1 failed E-MIGRATE
 	as_before
+}
+
+is_stopped() { [ "$(awk '/^State:/ {print $2}' "/proc/$(background_pid "$1")/status" 2>/dev/null)" = T ]; }
+
+# For ever, by itself: nothing it has sent is unanswered, so nothing it sends is refused by a host that has forgotten it.
+@test "the destination goes off while libvirt connects to it, and comes back: libvirt is freed, and the guest goes on" {
+	make_guest g1
+	VMMIG_WRAP="env VMMIG_TEST_STOP_AT=perform" start_vmmig a --json live g1 --from alpha --to beta
+	wait_until 30 is_stopped a
+	later fault kill beta libvirtd -CONT
+	fault kill beta libvirtd -STOP
+	kill -CONT "$(background_pid a)"
+	wait_until 30 on beta pgrep -x 'nc|virt-ssh-helper'
+	fault power beta off
+	fault power beta on
+	finish a 90
+	result_is 1 failed E-MIGRATE
+	as_before
+	json 'any(.event == "note" and (.text | contains("ended its silent connections there: 1")))'
 }
 
 @test "a signal while post-copy is under way does not harm the guest" {

@@ -160,12 +160,16 @@ only_one_disk() {
 	! on_has "$other" "$IMAGES/g1.qcow2" || { echo "$other has its image, too" >&2; return 1; }
 }
 
-# The next round begins anew, without this one's vmmig.
+# The next round begins anew, without this one's vmmig, and without what it has left undone.
 round_failed() {
 	ROUND_STORAGE=
 	kill -KILL "$(background_pid r)" 2>/dev/null || true
 	wait_until 10 ended r || true
+	rm -f "$JOURNAL"*
 }
+
+# How long vmmig may take, s: a cold copy waits ten minutes for a network, since nobody waits for a guest that is off.
+round_limit() { case $1:$2 in cold*:link-never) echo 720 ;; *) echo 240 ;; esac; }
 
 round() {
 	local mode=$1 fault=$2 moment=$3 stop=
@@ -187,7 +191,7 @@ round() {
 	esac || return
 	round_fault "$fault" || return
 	[ -z "$stop" ] || kill -CONT "$(background_pid r)" 2>/dev/null || true
-	finish r 240 || return
+	finish r "$(round_limit "$mode" "$fault")" || return
 	mend_round || return
 	echo "# $mode $fault $moment: exit $status, $(tail -n 1 <<<"$output" | jq -r '.error.id // .status' 2>/dev/null)" >&2
 	wait_until 200 nothing_unfinished || { cat "$BATS_TEST_TMPDIR"/{recover,unfinished}.out >&2; return 1; }

@@ -631,6 +631,7 @@ const struct guest_ops guest_ops_libvirt = {
 	.measure_start = lv_measure_start,
 	.measure_read = lv_measure_read,
 	.cut = process_cut,
+	.cut_silent = process_cut_silent,
 	.disk_job = lv_disk_job,
 	.block_jobs = lv_block_jobs,
 	.set_max_speed = lv_set_max_speed,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What libvirt has no answer to is asked of the host by scripts: the QEMU processes of a guest, and the lease on it. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,48 +56,90 @@ int process_age(struct host *h, const char *uuid, uint64_t *seconds, struct err 
 	return 0;
 }
 
+/* ---- connections ---- */
+
+/*
+ * Reads established TCP connections as ss tells them, one to a line, and goes on with those that have one of the other
+ * addresses at their end: $l and $r are local and remote, $x is the rest; end ends one, and counts it in n.
+ */
+#define EACH_CONNECTION(what, wanted)                                                              \
+	"PATH=$PATH:/usr/sbin:/sbin n=0\n"                                                         \
+	"end() {\n"                                                                                \
+	"	set -- state established src \"${l%:*}\" sport = \":${l##*:}\" dst \"${r%:*}\" dport = " \
+	"\":${r##*:}\"\n"                                                                          \
+	"	ss -K \"$@\" >/dev/null 2>&1\n"                                                          \
+	"	[ -n \"$(ss -tnH \"$@\" 2>/dev/null)\" ] || n=$((n + 1))\n"                              \
+	"}\n"                                                                                      \
+	"all=$(ss " what " state established) || exit 3\n"                                         \
+	"while read -r u u l r x; do\n"                                                            \
+	"	to=${r%:*} port=${r##*:}; to=${to#[}; to=${to%]}; to=${to#::ffff:}\n" wanted       \
+	"	for a; do [ \"$a\" != \"$to\" ] || { end; break; }; done\n"                              \
+	"done <<E\n"                                                                               \
+	"$all\n"                                                                                   \
+	"E\n"                                                                                      \
+	"echo $n\n"
+
 /* UUID MIN MAX ADDRESS…: says how many. ss asks for IPv4 and IPv6, and complains of the one that does not fit. */
-static const char cut_script[] = FIND_QEMU "[ -n \"$p\" ] || exit 1\n"
-					   "PATH=$PATH:/usr/sbin:/sbin; min=$2 max=$3 n=0; shift 3\n"
-					   "all=$(ss -tnpH state established) || exit 3\n"
-					   "while read -r u u l r x; do\n"
-					   "	case $x in *\"pid=${p#/proc/},\"*) ;; *) continue;; esac\n"
-					   "	to=${r%:*} port=${r##*:}; to=${to#[}; to=${to%]}; to=${to#::ffff:}\n"
-					   "	[ \"$port\" -ge \"$min\" ] && [ \"$port\" -le \"$max\" ] || continue\n"
-					   "	for a; do\n"
-					   "		[ \"$a\" = \"$to\" ] || continue\n"
-					   "		ss -K state established src \"${l%:*}\" sport = \":${l##*:}\" "
-					   "dst \"${r%:*}\" dport = \":$port\" >/dev/null "
-					   "2>&1\n"
-					   "		[ -n \"$(ss -tnH state established src \"${l%:*}\" sport = "
-					   "\":${l##*:}\" dst \"${r%:*}\" dport = \":$port\" 2>/dev/null)\" ] || "
-					   "n=$((n + 1))\n"
-					   "		break\n"
-					   "	done\n"
-					   "done <<E\n"
-					   "$all\n"
-					   "E\n"
-					   "echo $n\n";
+static const char cut_script[] =
+	FIND_QEMU "[ -n \"$p\" ] || exit 1\n"
+		  "min=$2 max=$3; shift 3\n" EACH_CONNECTION(
+			  "-tnpH", "	case $x in *\"pid=${p#/proc/},\"*) ;; *) continue;; esac\n"
+				   "	[ \"$port\" -ge \"$min\" ] && [ \"$port\" -le \"$max\" ] || continue\n");
+
+/* MS ADDRESS…: those of libvirt's, and of each ssh that is its child. */
+static const char cut_silent_script[] =
+	"ms=$1; shift\n"
+	"is_libvirt() { read -r c <\"/proc/$1/comm\" && case $c in libvirtd|virtqemud) ;; *) return 1;; esac; }\n"
+	"is_its() {\n"
+	"	is_libvirt \"$1\" && return\n"
+	"	read -r c <\"/proc/$1/comm\" && [ \"$c\" = ssh ] && read -r s <\"/proc/$1/stat\" || return\n"
+	"	set -- ${s##*) }; is_libvirt \"$2\"\n" /* state, parent */
+	"}\n" EACH_CONNECTION("-tnpiOH", "	case $x in *lastrcv:*) ;; *) continue;; esac\n"
+					 "	i=${x##*lastrcv:}; [ \"${i%%[!0-9]*}\" -ge \"$ms\" ] || continue\n"
+					 "	i=${x#*pid=}; is_its \"${i%%,*}\" 2>/dev/null || continue\n");
+
+/* Runs one of the two. *n: how many connections it has ended. */
+static int end_connections(struct host *h, const char *script, const char *const args[], unsigned *n, struct err *err)
+{
+	struct exec_result r auto_exec = { 0 };
+	unsigned long long v = 0;
+
+	if (host_exec_wait(host_script_start(h, script, args, 0), &r, err) < 0)
+		return -1;
+	if (r.out.len)
+		r.out.p[strcspn(r.out.p, "\n")] = '\0';
+	if (r.exit_status != 0 || str_to_uint(r.out.p, 0, UINT_MAX, &v) < 0)
+		return err_set(err, E_REMOTE, 0, "its connections cannot be ended (ss -K)");
+	*n = (unsigned)v;
+	return 0;
+}
 
 int process_cut(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 		struct err *err)
 {
 	auto_free const char **args = xcalloc(addresses->n + 4, sizeof(*args));
 	auto_free char *min = str_printf("%u", port_min), *max = str_printf("%u", port_max);
-	struct exec_result r auto_exec = { 0 };
+	unsigned n = 0;
 
 	args[0] = uuid;
 	args[1] = min;
 	args[2] = max;
 	for (size_t i = 0; i < addresses->n; i++)
 		args[3 + i] = addresses->v[i];
-	if (host_exec_wait(host_script_start(h, cut_script, args, 0), &r, err) < 0)
+	if (end_connections(h, cut_script, args, &n, err) < 0)
 		return -1;
-	if (r.exit_status != 0)
-		return err_set(err, E_REMOTE, 0, "the connections of its QEMU cannot be ended (ss -K)");
-	if (r.out.p && r.out.p[0] == '0')
-		return err_set(err, E_REMOTE, 0, "none of its QEMU's connections was ended (ss -K)");
-	return 0;
+	return n ? 0 : err_set(err, E_REMOTE, 0, "none of its QEMU's connections was ended (ss -K)");
+}
+
+int process_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n, struct err *err)
+{
+	auto_free const char **args = xcalloc(addresses->n + 2, sizeof(*args));
+	auto_free char *ms = str_printf("%u", silent_ms);
+
+	args[0] = ms;
+	for (size_t i = 0; i < addresses->n; i++)
+		args[1 + i] = addresses->v[i];
+	return end_connections(h, cut_silent_script, args, n, err);
 }
 
 /* ---- the lease ---- */

@@ -620,6 +620,11 @@ int guest_cut(struct host *h, const char *uuid, const struct strv *addresses, un
 	return h->ops->cut(h, uuid, addresses, port_min, port_max, err) < 0 ? err_wrap(err, "%s", host_label(h)) : 0;
 }
 
+int guest_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n, struct err *err)
+{
+	return h->ops->cut_silent(h, addresses, silent_ms, n, err) < 0 ? err_wrap(err, "%s", host_label(h)) : 0;
+}
+
 int guest_age(struct host *h, const char *uuid, uint64_t *seconds, struct err *err)
 {
 	return h->ops->age(h, uuid, seconds, err) < 0 ? err_wrap(err, "%s", host_label(h)) : 0;

@@ -152,6 +152,8 @@ struct guest_ops {
 	int (*measure_read)(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err);
 	int (*cut)(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 		   struct err *err);
+	int (*cut_silent)(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n,
+			  struct err *err);
 	int (*disk_job)(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err);
 	int (*block_jobs)(struct host *h, const char *uuid, struct block_jobs *j, struct err *err);
 	int (*set_max_speed)(struct host *h, const char *uuid, uint64_t mib_s, struct err *err);
@@ -227,6 +229,11 @@ int guest_measure_read(struct host *h, const char *uuid, unsigned seconds, uint6
  */
 int guest_cut(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 	      struct err *err);
+/*
+ * The same for those that libvirt itself has made there, directly or through its ssh, and on which nothing has come for
+ * silent_ms: on one that works, its keepalive does every 5 s. *n: how many. E_REMOTE: ss -K is missing or cannot.
+ */
+int guest_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n, struct err *err);
 int guest_disk_job(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err);
 /*
  * The jobs on the disks of an active guest, into *j, which was empty. Where one runs libvirt asks QEMU: so this is

@@ -120,7 +120,7 @@ void effect_undone(struct migration *m, int64_t effect)
 /*
  * abort_limit, settle: libvirt's keepalive gives a dead peer 30 s (5 s, 5 times, and one more), then it
  * tidies up; so both are a little longer. stale, paused: libvirt does these at once when it does them at all.
- * stuck_blind: well behind that keepalive.
+ * stuck_blind: well behind that keepalive. unheard: sshd's LoginGraceTime, so no login takes longer.
  */
 const struct patience patience_default = { .abort_limit = 40000,
 					   .settle = 45000,
@@ -129,7 +129,8 @@ const struct patience patience_default = { .abort_limit = 40000,
 					   .look_every = 200,
 					   .poll = 100,
 					   .stuck = 10000,
-					   .stuck_blind = 60000 };
+					   .stuck_blind = 60000,
+					   .unheard = 120000 };
 
 void migration_patience(struct migration *m)
 {

@@ -75,6 +75,7 @@ struct patience {
 	int poll;        /* between two questions to a migration that is taken over */
 	int stuck;       /* a job without any movement, whose other half is gone, or that was aborted */
 	int stuck_blind; /* the same, when the destination does not answer */
+	int unheard;     /* a migration to begin, of which the destination knows nothing */
 };
 extern const struct patience patience_default;
 

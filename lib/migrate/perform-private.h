@@ -20,7 +20,8 @@ struct watch {
 	bool postcopy;                         /* from here on there is no way back */
 	bool widened;                          /* memory has got the whole bandwidth */
 	uint64_t processed;                    /* bytes sent when the job last moved */
-	int64_t moved_ms, cut_ms;              /* when it did; when its connections were last cut */
+	int64_t moved_ms, cut_ms;              /* when it did; when connections were last looked at to be cut */
+	bool dst_lost;                         /* the destination's connection to this machine has broken, too */
 	int64_t looked_ms, ended_ms;           /* when the source was looked at; since when its QEMU is gone */
 };
 
@@ -45,7 +46,8 @@ void control_poll(struct watch *w);
 /* Those that were left for a vmmig that is gone are answered so: whoever asked has gone on. -1: they may still be
  * there. */
 int control_forget(struct migration *m, struct err *err);
-/* Ends the source's connections when a mirror waits for a network that is gone (stuck.c). */
+/* Ends the source's connections when a mirror, or libvirt itself, waits for a network or host that is gone (stuck.c).
+ */
 void stuck_cut(struct watch *w);
 /* Has the source's QEMU been gone for so long that libvirt will not tell? */
 bool stuck_ended(struct watch *w);

@@ -20,32 +20,108 @@ static bool is_stuck(struct watch *w, int64_t still_ms)
 	       (dst.state == GUEST_UNKNOWN && still_ms > m->patience.stuck_blind);
 }
 
+/* The destination's own; asked for when they are not known (one that was taken over), and *f is then the caller's. */
+static const struct host_facts *facts_of_destination(struct migration *m, struct host_facts *f)
+{
+	if (m->facts.dst.addresses.n)
+		return &m->facts.dst;
+	host_facts_collect(m->dst, m->domain, f);
+	return f;
+}
+
+static void addresses_of(const struct migration *m, const struct host_facts *f, struct strv *out)
+{
+	for (size_t i = 0; i < f->addresses.n; i++)
+		strv_add(out, f->addresses.v[i]);
+	if (m->facts.connection.port_address)
+		strv_add(out, m->facts.connection.port_address);
+}
+
 /*
  * When the network between the hosts is cut while disks are mirrored, libvirt gives up after its keepalive, and then
  * waits for QEMU, which waits for TCP: a quarter of an hour and more, with the job in the way of everything else. Once
  * nothing moves and the other half is proven gone, the connections are ended for it.
  */
+static void cut_qemu(struct watch *w, int64_t still_ms)
+{
+	struct migration *m = w->m;
+	struct err err auto_err = ERR_INIT;
+	struct host_facts asked = { 0 };
+	const struct host_facts *f;
+	struct strv addresses auto_strv = { 0 };
+
+	if (!is_stuck(w, still_ms))
+		return;
+	migration_note(m, "%s: nothing has moved for %lld s; ending QEMU's connections to %s", host_label(m->src),
+		       (long long)still_ms / 1000, host_label(m->dst));
+	f = facts_of_destination(m, &asked);
+	addresses_of(m, f, &addresses);
+	if (guest_cut(m->src, m->record.uuid, &addresses, f->port_min, f->port_max, &err) < 0)
+		migration_note(m, "%s", err.msg);
+	host_facts_clear(&asked);
+}
+
+/* Does the destination know nothing of the guest, for longer than a migration takes to arrive there? */
+static bool is_unheard_of(struct watch *w, int64_t still_ms)
+{
+	struct migration *m = w->m;
+	struct guest_look src auto_look = { 0 }, dst auto_look = { 0 };
+
+	guest_look(m->src, m->record.uuid, false, &src);
+	if (!guest_is_running(&src))
+		return false;
+	guest_look(m->dst, m->record.uuid, true, &dst);
+	if (dst.state == GUEST_UNKNOWN) {
+		w->dst_lost |= host_reopen(m->dst, NULL) == 1;
+		guest_look(m->dst, m->record.uuid, true, &dst);
+	}
+	if (dst.state == GUEST_UNKNOWN)
+		return still_ms > m->patience.stuck_blind;
+	return dst.state == GUEST_ABSENT && dst.qemu_pids == 0 && (w->dst_lost || w->abort_since_ms || still_ms > m->patience.unheard);
+}
+
+/*
+ * A destination that loses its power while libvirt at the source is about to open its connection there leaves it
+ * waiting for an answer for ever: no keepalive runs yet, and ssh has nothing to send that would be refused. Such
+ * connections are ended; those of other migrations are not silent.
+ */
+static void cut_libvirt(struct watch *w, int64_t still_ms)
+{
+	struct migration *m = w->m;
+	struct err err auto_err = ERR_INIT;
+	int64_t silent = still_ms / 2 > m->patience.stuck ? still_ms / 2 : m->patience.stuck;
+	struct host_facts asked = { 0 };
+	struct strv addresses auto_strv = { 0 };
+	unsigned n = 0;
+
+	if (!is_unheard_of(w, still_ms))
+		return;
+	addresses_of(m, facts_of_destination(m, &asked), &addresses);
+	if (guest_cut_silent(m->src, &addresses, (unsigned)silent, &n, &err) < 0) {
+		migration_note(m, "%s; if it does not go on: systemctl restart libvirtd there", err.msg);
+		steer_abort(w, E_MIGRATE); /* which ends this one's waiting, if nothing else */
+	} else if (n) {
+		migration_note(m,
+			       "%s: libvirt has not begun for %lld s, and %s does not know the guest; ended its silent "
+			       "connections there: %u",
+			       host_label(m->src), (long long)still_ms / 1000, host_label(m->dst), n);
+	}
+	host_facts_clear(&asked);
+}
+
 void stuck_cut(struct watch *w)
 {
 	enum { EVERY_MS = 5000 };
 	struct migration *m = w->m;
-	struct err err auto_err = ERR_INIT;
-	struct strv addresses auto_strv = { 0 };
-	int64_t now = clock_ms(), still = w->moved_ms ? now - w->moved_ms : 0;
+	int64_t now = clock_ms(), still = now - (w->moved_ms ? w->moved_ms : w->begin_ms);
 
-	if (!m->move.disks.n || still < m->patience.stuck || now - w->cut_ms < EVERY_MS)
+	if (still < m->patience.stuck || now - w->cut_ms < EVERY_MS)
 		return;
 	w->cut_ms = now;
-	if (!is_stuck(w, still))
-		return;
-	migration_note(m, "%s: nothing has moved for %lld s; ending QEMU's connections to %s", host_label(m->src),
-		       (long long)still / 1000, host_label(m->dst));
-	for (size_t i = 0; i < m->facts.dst.addresses.n; i++)
-		strv_add(&addresses, m->facts.dst.addresses.v[i]);
-	if (m->facts.connection.port_address)
-		strv_add(&addresses, m->facts.connection.port_address);
-	if (guest_cut(m->src, m->record.uuid, &addresses, m->facts.dst.port_min, m->facts.dst.port_max, &err) < 0)
-		migration_note(m, "%s", err.msg);
+	if (!w->processed)
+		cut_libvirt(w, still);
+	if (w->moved_ms && m->move.disks.n)
+		cut_qemu(w, still);
 }
 
 /*

@@ -131,6 +131,55 @@ static int broken_phase(struct migration *m, struct err *err)
 	return err_set(err, E_JOURNAL, 0, "full");
 }
 
+static struct world as_it_hangs;
+
+static int begin_hang(struct migration *m, struct err *err)
+{
+	world->hang = as_it_hangs.hang;
+	world->job_polls = as_it_hangs.job_polls;
+	world->dst.state = as_it_hangs.dst.state;
+	world->dst.qemu_pids = as_it_hangs.dst.qemu_pids;
+	m->patience.stuck = m->patience.stuck_blind = m->patience.unheard = 20;
+	m->patience.abort_limit = 5000;
+	strv_add(&m->facts.dst.addresses, "10.0.0.2");
+	return fake_begin(m, err);
+}
+
+/* libvirt waits for a destination that has forgotten it: it is freed, but only when nothing has begun there. */
+static void test_unheard_of(void **state)
+{
+	static const struct {
+		struct world as;
+		int aborts;
+	} cases[] = {
+		{ { .hang = 1, .dst.state = GUEST_ABSENT }, 0 },
+		{ { .hang = 1, .dst.state = GUEST_UNKNOWN }, 0 },
+		{ { .hang = -1, .dst.state = GUEST_ABSENT }, 1 },
+		{ { .hang = 1, .job_polls = 10, .dst.state = GUEST_PAUSED, .dst.qemu_pids = 1 }, 0 },
+		{ { .hang = 1, .job_polls = 10, .dst.state = GUEST_ABSENT, .dst.qemu_pids = 1 }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct phase hang[ARRAY_SIZE(phases)];
+		struct err err auto_err = ERR_INIT;
+		bool slow = cases[i].as.job_polls != 0;
+		enum status got;
+
+		memcpy(hang, phases, sizeof(phases));
+		hang[0].run = begin_hang;
+		as_it_hangs = cases[i].as;
+		got = run_phases(hang, ARRAY_SIZE(hang), slow ? ARRIVES : STAYS, 0, false, &err);
+		if (*world->broken_rule)
+			fail_msg("case %zu: %s", i, world->broken_rule);
+		assert_int_equal(got, slow ? STATUS_OK : STATUS_FAILED);
+		assert_int_equal(world->hang, 2);
+		assert_int_equal(world->aborts, cases[i].aborts);
+		if (!slow && (!guest_is_running(&world->src) || !str_eq(err.id, "E-MIGRATE")))
+			fail_msg("case %zu: %s", i, err.msg);
+	}
+}
+
 /* What prepare did is taken back also when perform is never begun. */
 static void test_undo_before_perform(void **state)
 {
@@ -187,11 +236,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes),
-		cmocka_unit_test(test_downtime_put_back),
-		cmocka_unit_test(test_undo_before_perform),
-		cmocka_unit_test(test_nth_call_fails),
-		cmocka_unit_test(test_all_from_nth_call_fail),
+		cmocka_unit_test(test_outcomes),          cmocka_unit_test(test_unheard_of),
+		cmocka_unit_test(test_downtime_put_back), cmocka_unit_test(test_undo_before_perform),
+		cmocka_unit_test(test_nth_call_fails),    cmocka_unit_test(test_all_from_nth_call_fail),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -63,6 +63,7 @@ struct world {
 	int aborts, postcopy; /* how often */
 	int job_polls;        /* so many questions find a job under way; then it has the outcome */
 	uint64_t age;         /* of QEMU at the source, s */
+	int hang; /* 1: libvirt has a job, and waits until its connections are ended: 2; -1: until it is to abort */
 	struct host *source;
 	char broken_rule[400]; /* "": none */
 };
@@ -237,6 +238,8 @@ static void settle_outcome(void)
 static int f_migrate(struct host *src, struct host *dst, const char *uuid, const struct guest_move *m, struct err *err)
 {
 	(void)src, (void)dst, (void)uuid, (void)m;
+	for (int i = 0; world->hang && world->hang != 2 && i < 20000; i++)
+		usleep(500);
 	pthread_mutex_lock(&world_lock);
 	settle_outcome();
 	pthread_mutex_unlock(&world_lock);
@@ -251,6 +254,12 @@ static int f_job(struct host *h, const char *uuid, bool completed, struct job_st
 	if (world->job_polls < 0) /* the host is silent */
 		return err_set(err, E_DISCONNECTED, 0, "injected");
 	*s = (struct job_stats) { .job = GUEST_JOB_NONE, .completed = completed, .downtime_ms = 12 };
+	if (world->hang == 1 || world->hang == -1) {
+		s->job = GUEST_JOB_MIGRATION_OUT;
+		if (world->job_polls && !--world->job_polls)
+			world->hang = 2; /* it was only slow */
+		return 0;
+	}
 	if (completed || !world->job_polls)
 		return 0;
 	s->job = GUEST_JOB_MIGRATION_OUT;
@@ -303,7 +312,30 @@ static int f_abort(struct host *h, const char *uuid, struct err *err)
 	if (enter("abort", &n, err))
 		return -1;
 	world->aborts++;
+	if (world->hang == -1)
+		world->hang = 2;
 	return leave(n, 0, err);
+}
+
+/* Of a source whose guest runs, while the destination knows nothing of it. */
+static int f_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *ended,
+			struct err *err)
+{
+	int n;
+
+	(void)silent_ms;
+	if (enter("cut-silent", &n, err))
+		return -1;
+	if (!is_source(h) || !guest_is_running(&world->src) ||
+	    (world->dst.state != GUEST_ABSENT && world->dst.state != GUEST_UNKNOWN))
+		broken("connections were ended that may be in use");
+	world->dst.state = GUEST_ABSENT;
+	if (!strv_has(addresses, "10.0.0.2"))
+		broken("the destination's address is not told");
+	*ended = world->hang == 1;
+	if (world->hang == 1)
+		world->hang = 2;
+	return leave(n, world->hang == -1 ? -1 : 0, err);
 }
 
 static int f_get_downtime(struct host *h, const char *uuid, uint64_t *ms, struct err *err)
@@ -392,6 +424,7 @@ static const struct guest_ops fake_ops = {
 	.migrate = f_migrate,
 	.job = f_job,
 	.abort_job = f_abort,
+	.cut_silent = f_cut_silent,
 	.lease = f_lease,
 	.set_max_speed = f_set_speed,
 	.start_postcopy = f_postcopy,
@@ -454,9 +487,15 @@ static void open_hosts(struct migration *m)
 			       .address = (char *)(uintptr_t) "10.0.0.2",
 			       .command_timeout_s = 30 };
 
-	m->patience = (struct patience) {
-		.abort_limit = 5, .settle = 5, .stale = 3, .paused = 2, .look_every = 1, .poll = 1
-	};
+	m->patience = (struct patience) { .abort_limit = 5,
+					  .settle = 5,
+					  .stale = 3,
+					  .paused = 2,
+					  .look_every = 1,
+					  .poll = 1,
+					  .stuck = 60000,
+					  .stuck_blind = 60000,
+					  .unheard = 60000 };
 	m->src = host_new(&a);
 	m->dst = host_new(&b);
 	host_set_side(m->src, SIDE_SOURCE);
