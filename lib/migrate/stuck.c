@@ -61,14 +61,14 @@ static void cut_qemu(struct watch *w, int64_t still_ms)
 	host_facts_clear(&asked);
 }
 
-/* Does the destination know nothing of the guest, for longer than a migration takes to arrive there? */
+/* Has nothing of the guest come to the destination, for longer than a migration takes to begin there? */
 static bool is_unheard_of(struct watch *w, int64_t still_ms)
 {
 	struct migration *m = w->m;
 	struct guest_look src auto_look = { 0 }, dst auto_look = { 0 };
 
 	guest_look(m->src, m->record.uuid, false, &src);
-	if (!guest_is_running(&src))
+	if (!guest_is_active(&src))
 		return false;
 	guest_look(m->dst, m->record.uuid, true, &dst);
 	if (dst.state == GUEST_UNKNOWN) {
@@ -77,7 +77,8 @@ static bool is_unheard_of(struct watch *w, int64_t still_ms)
 	}
 	if (dst.state == GUEST_UNKNOWN)
 		return still_ms > m->patience.stuck_blind;
-	return dst.state == GUEST_ABSENT && dst.qemu_pids == 0 && (w->dst_lost || w->abort_since_ms || still_ms > m->patience.unheard);
+	return !guest_is_active(&dst) && dst.qemu_pids == 0 &&
+	       (w->dst_lost || w->abort_since_ms || still_ms > m->patience.unheard);
 }
 
 /*
