@@ -213,9 +213,11 @@ static void forget_there(struct migration *m)
 		else
 			m->dst_look.state = GUEST_ABSENT;
 	}
-	if (m->dst_look.state != GUEST_ABSENT && why.id)
-		migration_note(m, "%s: it may be left defined there: %s; see virsh -c %s dominfo %s",
-			       host_label(m->dst), why.msg, host_uri(m->dst), m->record.uuid);
+	if (m->dst_look.state == GUEST_ABSENT || !why.id)
+		return;
+	m->left_open = true;
+	migration_note(m, "%s: it may be left defined there: %s; see virsh -c %s dominfo %s", host_label(m->dst),
+		       why.msg, host_uri(m->dst), m->record.uuid);
 }
 
 /* Why it did not move, for a guest that is safe at the source. */

@@ -33,9 +33,10 @@ static bool wanted(const struct migration *m, const char *path)
 static bool is_over(struct migration *m, const struct migration_record *r)
 {
 	struct guest_look dst auto_look = { 0 };
+	bool is_open = !r->ended_ms && r->status != MIG_FAILED && r->status != MIG_CANCELLED;
 
 	if (str_eq(r->id, m->record.id) || str_eq(r->mode, mode_name(MODE_LIVE)) || !str_eq(r->to, host_name(m->dst)) ||
-	    r->status == MIG_COMPLETED || (!r->ended_ms && migration_process_alive(r) != 0) ||
+	    r->status == MIG_COMPLETED || (is_open && migration_process_alive(r) != 0) ||
 	    m->facts.look.job == GUEST_JOB_MIGRATION_OUT)
 		return false;
 	guest_look(m->dst, m->record.uuid, true, &dst);
@@ -147,9 +148,8 @@ static bool may_have_lived_there(struct migration *m, const struct migration_rec
 				 size_t n)
 {
 	/* the ends that say "the guest is as before at the source" */
-	bool proven = r->ended_ms &&
-		      (str_eq(r->error_id, err_infos[E_MIGRATE].id) || str_eq(r->error_id, err_infos[E_DEADLINE].id) ||
-		       str_eq(r->error_id, err_infos[E_CONVERGE].id) || str_eq(r->error_id, err_infos[E_CANCELLED].id));
+	bool proven = str_eq(r->error_id, err_infos[E_MIGRATE].id) || str_eq(r->error_id, err_infos[E_DEADLINE].id) ||
+		      str_eq(r->error_id, err_infos[E_CONVERGE].id) || str_eq(r->error_id, err_infos[E_CANCELLED].id);
 
 	for (size_t i = 0; i < n; i++)
 		if ((str_eq(v[i].kind, "migrate") ||
@@ -216,17 +216,11 @@ void leftovers_undo(struct migration *m)
 	if (journal_effects(m->journal, m->record.id, &v, &n, &err) < 0)
 		log_warn("%s: %s", err.id, err.msg);
 	for (size_t i = n; i-- > 0;) {
-		auto_free char *why = NULL;
 		struct made d;
-		bool asked;
 
 		if (!read_effect(&v[i], m->record.id, &d))
 			continue;
-		why = made_take_back(m, &d, &asked);
-		if (!why)
-			effect_undone(m, d.effect);
-		else
-			migration_note(m, "%s: %s was left: %s", host_label(m->dst), d.path, why);
+		made_undo_one(m, &d);
 		drop(&d);
 	}
 	journal_effects_free(v, n);

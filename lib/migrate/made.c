@@ -291,8 +291,9 @@ char *made_take_back(struct migration *m, const struct made *d, bool *asked)
 	return made_is_part(d->kind) ? take_back_part(m, d, asked) : take_back(m, d, asked);
 }
 
-/* A host that does not answer leaves the journal as it is: the next migration of the guest to it takes it back. */
-static void undo_one(struct migration *m, const struct made *d)
+/* A host that does not answer leaves the journal as it is: vmmig recover takes it back, or the guest's next migration.
+ */
+void made_undo_one(struct migration *m, const struct made *d)
 {
 	struct err err auto_err = ERR_INIT;
 	bool asked;
@@ -302,8 +303,11 @@ static void undo_one(struct migration *m, const struct made *d)
 		effect_undone(m, d->effect);
 		return;
 	}
-	migration_note(m, "%s: %s was left: %s", host_label(m->dst), d->path, why);
-	if (asked && effect_result(m, d->effect, &err, "left: %s", why) < 0)
+	m->left_open |= !asked;
+	migration_note(m, "%s: %s was left: %s%s%s", host_label(m->dst), d->path, why,
+		       asked ? "" : "; when it answers again: vmmig recover ", asked ? "" : m->record.id);
+	/* a directory is not empty while something in it could not be asked for: all is tried again */
+	if (!m->left_open && effect_result(m, d->effect, &err, "left: %s", why) < 0)
 		log_warn("%s: %s", err.id, err.msg);
 }
 
@@ -314,7 +318,7 @@ void made_undo(struct migration *m)
 	if (m->made_n)
 		host_reopen(m->dst, NULL); /* its connection may be what failed */
 	for (size_t i = m->made_n; i-- > 0;)
-		undo_one(m, &m->made[i]);
+		made_undo_one(m, &m->made[i]);
 	made_clear(m);
 }
 

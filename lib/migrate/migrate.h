@@ -152,8 +152,9 @@ struct migration {
 	uint64_t bytes;         /* sent */
 	/* finish */
 	struct guest_look src_look, dst_look;
-	bool moved; /* proven; from here we only go forward */
-	bool safe;  /* it did not move, and is proven to be as before, or stopped by its own act */
+	bool moved;     /* proven; from here we only go forward */
+	bool left_open; /* what was made at a host that does not answer is left: its record gets no end */
+	bool safe;      /* it did not move, and is proven to be as before, or stopped by its own act */
 	uint64_t downtime_ms;
 	bool have_downtime;
 };
@@ -244,6 +245,9 @@ int made_publish(struct migration *m, struct made *d, struct file_id id, struct 
  */
 char *made_take_back(struct migration *m, const struct made *d, bool *asked);
 void made_undo(struct migration *m); /* all, backwards */
+/* Takes it back, and says so in the journal; else notes why it was left, and m->left_open when the host did not answer.
+ */
+void made_undo_one(struct migration *m, const struct made *d);
 void made_clear(struct migration *m);
 /* What a vmmig that was killed has left of this guest at the destination (leftovers.c). */
 void leftovers_clear(struct migration *m);

@@ -35,6 +35,7 @@ static void leave_record(struct migration *m)
 	assert_int_equal(journal_update(journal, r, &err), 0);
 	assert_int_equal(journal_intent(journal, r->id, "alpha", "max-downtime", "411 -> 20 ms", &effect, &err), 0);
 	assert_int_equal(journal_result(journal, effect, "done", &err), 0);
+	assert_int_equal(journal_intent(journal, r->id, "beta", "migrate", UUID NEW_THERE, &effect, &err), 0);
 	/* from a vmmig tune that nobody answered any more */
 	assert_int_equal(journal_request(journal, r->id, "postcopy", 0, &old_request, &err), 0);
 	r->max_downtime_ms = 0; /* it is to be read */
@@ -81,6 +82,8 @@ static void judge(enum outcome o, enum status status, const struct err *err)
 	if (status == STATUS_FAILED && o != STOPS && o != ENDS_THERE && *world->hit == '\0' &&
 	    (!guest_is_running(&world->src) || guest_is_active(&world->dst)))
 		fail_msg("outcome %d: not as before: %s", o, msg);
+	if (o == STAYS_DEFINED && status == STATUS_FAILED && *world->hit == '\0' && world->dst.state != GUEST_ABSENT)
+		fail_msg("it was left defined at the destination");
 }
 
 static void outcomes(void **state)
@@ -95,6 +98,7 @@ static void outcomes(void **state)
 		{ STAYS, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_HALF, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_PAUSED, STATUS_FAILED, "E-MIGRATE" },
+		{ STAYS_DEFINED, STATUS_FAILED, "E-MIGRATE" }, /* which is undefined: judge() */
 		{ CONFIRM_LOST, STATUS_OK, NULL },
 		{ BOTH_RUN, STATUS_UNDECIDED, "E-UNDECIDED" },
 		{ STOPS, STATUS_FAILED, "E-GUEST-STOPPED" },

@@ -81,6 +81,7 @@ static struct store {
 	bool corrupt;     /* what is sent comes as something else */
 	bool other_guest; /* another guest of the destination stands on the base */
 	int statements;
+	bool unfinished; /* the journal says so afterwards */
 } * store;
 
 static struct files *files_of(const struct host *h)
@@ -849,6 +850,17 @@ static const struct phase phases[] = {
 	{ "confirm", "source", confirm_run, NULL },
 };
 
+/* What vmmig recover would go on with. */
+static bool has_unfinished(struct journal *journal)
+{
+	struct migration_record *v = NULL;
+	size_t n = 0;
+
+	assert_int_equal(journal_list(journal, NULL, true, 0, &v, &n, NULL), 0);
+	journal_list_free(v, n);
+	return n != 0;
+}
+
 /* In the world as it is. */
 static enum status walk(struct journal *journal, struct err *err)
 {
@@ -887,6 +899,7 @@ static enum status run_world(enum outcome outcome, struct fault fault, struct er
 	world->fault = fault;
 	status = walk(journal, err);
 	world->fault = (struct fault) { 0 };
+	store->unfinished = has_unfinished(journal);
 	journal_close(journal);
 	return status;
 }
@@ -974,6 +987,15 @@ static void judge_success(void)
 	judge_cleared();
 }
 
+/* Or recover is told of it. */
+static void judge_nothing_forgotten(void)
+{
+	for (size_t i = 0; i < NODES && !store->unfinished; i++)
+		if (store->host[BETA].v[i].kind && !store->host[BETA].v[i].mine)
+			fail_msg("%s: %s was left, and the journal has nothing unfinished", where,
+				 store->host[BETA].v[i].path);
+}
+
 /* The undo met no fault. */
 static bool undo_was_free(void)
 {
@@ -1015,6 +1037,8 @@ static void judge(enum outcome o, struct fault fault, enum status status, const 
 			fail_msg("%s: not as before", where);
 		if (undo_was_free())
 			judge_nothing_left();
+		else if (!fault.journal)
+			judge_nothing_forgotten();
 		break;
 	case STATUS_USAGE:
 	case STATUS_CANCELLED:
