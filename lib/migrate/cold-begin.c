@@ -152,20 +152,22 @@ static void start_again(struct migration *m)
 
 	wait_a_while(m);
 	migration_look(m);
-	if (m->src_look.state != GUEST_SHUTOFF || m->dst_look.state != GUEST_ABSENT) {
-		if (!guest_is_active(&m->src_look))
-			migration_note(m,
-				       "%s: the guest was shut down by us, and is not started again: it is %s there, "
-				       "and %s at %s",
-				       host_label(m->src), guest_state_name(m->src_look.state),
-				       guest_state_name(m->dst_look.state), host_label(m->dst));
+	if (guest_is_active(&m->src_look))
 		return;
-	}
-	if (migration_act(m, m->src, "start", guest_start, &err) < 0)
-		migration_note(m, "%s: the guest was shut down by us, and does not start again: %s", host_label(m->src),
-			       err.msg);
-	else
+	m->left_open = true;
+	if (m->src_look.state != GUEST_SHUTOFF || m->dst_look.state != GUEST_ABSENT) {
+		migration_note(m,
+			       "%s: the guest was shut down by us, and is not started again: it is %s there, and %s at "
+			       "%s; when both answer: vmmig recover %s",
+			       host_label(m->src), guest_state_name(m->src_look.state),
+			       guest_state_name(m->dst_look.state), host_label(m->dst), m->record.id);
+	} else if (migration_act(m, m->src, "start", guest_start, &err) < 0) {
+		migration_note(m, "%s: the guest was shut down by us, and does not start again: %s; vmmig recover %s",
+			       host_label(m->src), err.msg, m->record.id);
+	} else {
+		m->left_open = false;
 		migration_note(m, "%s: the guest runs again, as before", host_label(m->src));
+	}
 }
 
 void begin_cold_undo(struct migration *m)

@@ -850,17 +850,6 @@ static const struct phase phases[] = {
 	{ "confirm", "source", confirm_run, NULL },
 };
 
-/* What vmmig recover would go on with. */
-static bool has_unfinished(struct journal *journal)
-{
-	struct migration_record *v = NULL;
-	size_t n = 0;
-
-	assert_int_equal(journal_list(journal, NULL, true, 0, &v, &n, NULL), 0);
-	journal_list_free(v, n);
-	return n != 0;
-}
-
 /* In the world as it is. */
 static enum status walk(struct journal *journal, struct err *err)
 {

@@ -89,6 +89,7 @@ static struct store {
 	char serving[SERVED][120];
 	int undo_from; /* number of the last call before the undo; 0: none */
 	int statements;
+	bool unfinished; /* the journal says so afterwards */
 	bool corrupt,
 		start_fails; /* what is sent comes as something else; the guest does not start at the destination */
 	bool no_way;         /* the server listens on a socket, to which no way can be made */
@@ -1471,6 +1472,7 @@ static enum status faulty_run(struct fault fault, const struct migration_record 
 	world->fault = fault;
 	status = run(journal, record, err);
 	world->fault = (struct fault) { 0 };
+	store->unfinished = has_unfinished(journal);
 	journal_close(journal);
 	return status;
 }
@@ -1606,6 +1608,15 @@ static bool undo_was_free(struct fault f)
 	return !f.at || (!f.for_good && !f.journal && f.at <= store->undo_from);
 }
 
+/* What is not as before, recover is told of. */
+static void judge_nothing_forgotten(void)
+{
+	if (store->unfinished || store->person_did)
+		return;
+	judge_nothing_left();
+	judge_as_before();
+}
+
 static void judge(struct fault fault, enum status status)
 {
 	judge_always();
@@ -1622,8 +1633,11 @@ static void judge(struct fault fault, enum status status)
 		wrong("it has not moved, and is not defined at the source");
 	if (world->dst.state != GUEST_ABSENT && status != STATUS_UNDECIDED)
 		wrong("it is left half-done");
-	if (!undo_was_free(fault))
+	if (!undo_was_free(fault)) {
+		if (!fault.journal)
+			judge_nothing_forgotten();
 		return;
+	}
 	if (status == STATUS_UNDECIDED && !store->person_did)
 		wrong("undecided, though both hosts answer");
 	if (status != STATUS_UNDECIDED) {

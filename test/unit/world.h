@@ -526,6 +526,17 @@ struct own_journal {
 	struct journal *journal;
 };
 
+/* What vmmig recover would go on with. */
+static inline bool has_unfinished(struct journal *journal)
+{
+	struct migration_record *v = NULL;
+	size_t n = 0;
+
+	assert_int_equal(journal_list(journal, NULL, true, 0, &v, &n, NULL), 0);
+	journal_list_free(v, n);
+	return n != 0;
+}
+
 static inline struct journal *own_world(struct own_journal *o)
 {
 	struct err err auto_err = ERR_INIT;
