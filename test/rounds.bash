@@ -169,7 +169,7 @@ round_failed() {
 }
 
 # How long vmmig may take, s: a cold copy waits ten minutes for a network, since nobody waits for a guest that is off.
-round_limit() { case $1:$2 in cold*:link-never) echo 720 ;; *) echo 240 ;; esac; }
+round_limit() { case $1:$2 in cold*:link-never | cold*:control-cut) echo 720 ;; *) echo 240 ;; esac; }
 
 round() {
 	local mode=$1 fault=$2 moment=$3 stop=
