@@ -219,7 +219,7 @@ static int finish_forward(struct migration *m, const struct said *s, struct err 
 	for (size_t i = 0; i < s->copies.n; i++) {
 		auto_free char *part = file_part_name(s->copies.v[i]);
 
-		part_done(m->dst, part, NULL);
+		cold_forget_state(m, part);
 	}
 	return 0;
 }

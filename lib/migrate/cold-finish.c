@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
-#include "base/log.h"
 #include "migrate/cold-private.h"
 
 enum { START_LIMIT_MS = 600000 /* a large saved image takes its time */ };
@@ -253,14 +252,27 @@ static int source_is_off(struct migration *m, struct err *err)
 	return err_hint(err, "two copies of it exist: see that only one runs, and which is the right one");
 }
 
-/* Which state of the source's files they are need not be known any more (cold-adopt.c). */
-static void forget_state(struct migration *m)
+void cold_forget_state(struct migration *m, const char *part)
 {
 	struct err err auto_err = ERR_INIT;
+	int rc = part_done(m->dst, part, &err);
 
+	if (rc < 0 && host_reopen(m->dst, NULL) >= 0) { /* it may have been away */
+		err_clear(&err);
+		rc = part_done(m->dst, part, &err);
+	}
+	if (rc == 0)
+		return;
+	m->left_open = true;
+	migration_note(m, "%s: %s.state was left: %s; when it answers again: vmmig recover %s", host_label(m->dst),
+		       part, err.msg, m->record.id);
+}
+
+static void forget_states(struct migration *m)
+{
 	for (size_t i = 0; i < m->made_n; i++)
-		if (m->made[i].kind == MADE_COPY && part_done(m->dst, m->made[i].temp, &err) < 0)
-			log_info("%s: %s", host_label(m->dst), err.msg);
+		if (m->made[i].kind == MADE_COPY)
+			cold_forget_state(m, m->made[i].temp);
 	cold_files_release(m);
 }
 
@@ -281,6 +293,6 @@ int confirm_cold_run(struct migration *m, struct err *err)
 	/* not before: a power cut must not start it on both hosts */
 	if (m->facts.look.autostart && cold_set_autostart(m, err) < 0)
 		return -1;
-	forget_state(m);
+	forget_states(m);
 	return 0;
 }

@@ -45,5 +45,7 @@ struct copy_link cold_link(struct migration *m);
 /* What finish and recovery do alike (cold-finish.c): the destination's libvirt is told of the source's snapshots. */
 int cold_add_snapshots(struct migration *m, struct err *err);
 int cold_set_autostart(struct migration *m, struct err *err);
+/* Of which state of the source's file a copy is (beside its part) need not be known any more; else m->left_open. */
+void cold_forget_state(struct migration *m, const char *part);
 
 #endif

@@ -199,7 +199,7 @@ static enum migration_status final_status(const struct migration *m, const struc
 	return err->status == STATUS_CANCELLED ? MIG_CANCELLED : MIG_FAILED;
 }
 
-/* One that could not take everything back is unfinished: vmmig recover does when all hosts answer. */
+/* One that has left something to be done is unfinished: vmmig recover does it when all hosts answer. */
 static void close_record(struct migration *m, const struct err *err, enum status status, int64_t total_ms)
 {
 	m->record.status = final_status(m, err);

@@ -153,7 +153,7 @@ struct migration {
 	/* finish */
 	struct guest_look src_look, dst_look;
 	bool moved;     /* proven; from here we only go forward */
-	bool left_open; /* it could not all be taken back, since a host did not answer: its record gets no end */
+	bool left_open; /* something is left to be done at a host that did not answer: its record gets no end */
 	bool safe;      /* it did not move, and is proven to be as before, or stopped by its own act */
 	uint64_t downtime_ms;
 	bool have_downtime;
