@@ -158,7 +158,7 @@ static void start_again(struct migration *m)
 	if (m->src_look.state != GUEST_SHUTOFF || m->dst_look.state != GUEST_ABSENT) {
 		migration_note(m,
 			       "%s: the guest was shut down by us, and is not started again: it is %s there, and %s at "
-			       "%s; when both answer: vmmig recover %s",
+			       "%s; later: vmmig recover %s",
 			       host_label(m->src), guest_state_name(m->src_look.state),
 			       guest_state_name(m->dst_look.state), host_label(m->dst), m->record.id);
 	} else if (migration_act(m, m->src, "start", guest_start, &err) < 0) {

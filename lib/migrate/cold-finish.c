@@ -264,8 +264,8 @@ void cold_forget_state(struct migration *m, const char *part)
 	if (rc == 0)
 		return;
 	m->left_open = true;
-	migration_note(m, "%s: %s.state was left: %s; when it answers again: vmmig recover %s", host_label(m->dst),
-		       part, err.msg, m->record.id);
+	migration_note(m, "%s: %s.state was left: %s; later: vmmig recover %s", host_label(m->dst), part, err.msg,
+		       m->record.id);
 }
 
 static void forget_states(struct migration *m)

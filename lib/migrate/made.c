@@ -262,7 +262,8 @@ static char *take_back(struct migration *m, const struct made *d, bool *asked)
 
 /*
  * A backing file belongs to whoever relies on it: they hold its lock, or a guest of theirs stands on it. One that is
- * still on its way belongs to whoever fetches it.
+ * still on its way belongs to whoever fetches it. A copy of the guest's own is nobody else's: who has its lock is a
+ * session that the host has not missed yet, and ends in time.
  */
 static char *take_back_part(struct migration *m, const struct made *d, bool *asked)
 {
@@ -272,8 +273,12 @@ static char *take_back_part(struct migration *m, const struct made *d, bool *ask
 	int rc = files_lock(m->dst, true, names, &lock, &err);
 	char *why = NULL;
 
-	if (rc)
-		return rc > 0 ? xstrdup("another vmmig relies on it") : not_asked(asked, &err);
+	if (rc < 0)
+		return not_asked(asked, &err);
+	if (rc > 0) {
+		*asked = d->kind != MADE_COPY;
+		return xstrdup(*asked ? "another vmmig relies on it" : "it is still locked");
+	}
 	if (d->have_id) {
 		why = d->kind == MADE_BACKING ? who_uses(m, d->path, asked) : NULL;
 		if (!why)
@@ -305,7 +310,7 @@ void made_undo_one(struct migration *m, const struct made *d)
 	}
 	m->left_open |= !asked;
 	migration_note(m, "%s: %s was left: %s%s%s", host_label(m->dst), d->path, why,
-		       asked ? "" : "; when it answers again: vmmig recover ", asked ? "" : m->record.id);
+		       asked ? "" : "; later: vmmig recover ", asked ? "" : m->record.id);
 	/* a directory is not empty while something in it could not be asked for: all is tried again */
 	if (!m->left_open && effect_result(m, d->effect, &err, "left: %s", why) < 0)
 		log_warn("%s: %s", err.id, err.msg);
