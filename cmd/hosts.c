@@ -23,7 +23,6 @@ int hosts_choose(struct app *app, const struct strv *names, struct host ***hosts
 
 void hosts_drop(struct host **hosts, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		host_free(hosts[i]);
+	hosts_free(hosts, n);
 	free(hosts);
 }

@@ -188,8 +188,7 @@ void placement_clear(struct placement *p)
 {
 	for (size_t i = 0; i < p->guests_n; i++)
 		err_clear(&p->guests[i].err);
-	for (size_t i = 0; i < p->hosts_n; i++)
-		host_free(p->hosts[i]);
+	hosts_free(p->hosts, p->hosts_n);
 	free(p->guests);
 	free(p->hosts);
 	*p = (struct placement) { 0 };

@@ -95,8 +95,7 @@ enum status recover_purge(struct app *app, const char *guest, struct err *err)
 	}
 	if (old && !app->opt.yes)
 		app->report.ops->note(&app->report, "to remove those that are old enough: add --yes");
-	for (size_t i = 0; i < o.n; i++)
-		host_free(o.hosts[i]);
+	hosts_free(o.hosts, o.n);
 	free(o.hosts);
 	quarantined_free(v, n);
 	return status;

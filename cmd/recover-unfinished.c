@@ -130,10 +130,9 @@ enum status recover_unfinished(struct app *app, struct err *err)
 	o.errs = xcalloc(o.n + 1, sizeof(*o.errs));
 	hosts_open(o.v, o.n, o.errs);
 	status = go_through(app, &o, v, n);
-	for (size_t i = 0; i < o.n; i++) {
+	for (size_t i = 0; i < o.n; i++)
 		err_clear(&o.errs[i]);
-		host_free(o.v[i]);
-	}
+	hosts_free(o.v, o.n);
 	free(o.errs);
 	free(o.v);
 	journal_list_free(v, n);

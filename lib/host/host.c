@@ -194,6 +194,29 @@ size_t hosts_open(struct host *const hosts[], size_t n, struct err errs[])
 	return failed;
 }
 
+static void *free_one(void *host)
+{
+	host_free(host);
+	return NULL;
+}
+
+void hosts_free(struct host *const hosts[], size_t n)
+{
+	pthread_t *threads = xcalloc(n, sizeof(*threads));
+	bool *threaded = xcalloc(n, sizeof(*threaded));
+
+	for (size_t i = 0; i < n; i++) {
+		threaded[i] = n > 1 && interrupt_thread(&threads[i], NULL, free_one, hosts[i]) == 0;
+		if (!threaded[i])
+			free_one(hosts[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (threaded[i])
+			pthread_join(threads[i], NULL);
+	free(threaded);
+	free(threads);
+}
+
 int host_reopen(struct host *h, struct err *err)
 {
 	bool dead;

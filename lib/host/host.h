@@ -74,6 +74,8 @@ const char *host_uri(const struct host *h);
  * beginning with the host's label. Returns how many failed.
  */
 size_t hosts_open(struct host *const hosts[], size_t n, struct err errs[]);
+/* host_free() of each, at the same time: to say goodbye to libvirt takes a round trip. */
+void hosts_free(struct host *const hosts[], size_t n);
 
 /* At the end of the process, when no host is left: ends the thread of libvirt's event loop. */
 void hosts_shutdown(void);
