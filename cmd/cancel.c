@@ -12,14 +12,13 @@
 /* An abort has 40 s, and 45 s the look afterwards (patience_default). */
 enum { TIMEOUT_DEFAULT = 90, POLL_US = 200000 };
 
-/* Reads the record anew. True: it has come to its end, or all but what recover is to do. */
+/* Reads the record anew. True: it has come to its end. */
 static bool has_ended(struct app *app, struct migration_record *r, struct err *err)
 {
 	auto_free char *id = xstrdup(r->id);
 
 	migration_record_clear(r);
-	return journal_find(app->journal, id, r, err) != 0 || r->ended_ms || r->status == MIG_FAILED ||
-	       r->status == MIG_CANCELLED || r->status == MIG_COMPLETED;
+	return journal_find(app->journal, id, r, err) != 0 || r->ended_ms;
 }
 
 static int refused(const char *answer, struct err *err)

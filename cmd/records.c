@@ -33,6 +33,8 @@ char *record_process(const struct migration_record *r)
 {
 	int alive;
 
+	if (r->leftover)
+		return xstrdup("ended; something is left: vmmig recover");
 	if (r->ended_ms)
 		return xstrdup("ended");
 	alive = migration_process_alive(r);
@@ -59,6 +61,7 @@ static json_t *record_object(const struct migration_record *r)
 	json_object_set_new(o, "process", report_json_text(process));
 	json_object_set_new(o, "started", report_json_time(r->started_ms));
 	json_object_set_new(o, "ended", report_json_time(r->ended_ms));
+	json_object_set_new(o, "leftover", json_boolean(r->leftover));
 	json_object_set_new(o, "exit", r->exit_status < 0 ? json_null() : json_integer(r->exit_status));
 	json_object_set_new(o, "total_ms", json_integer((json_int_t)r->total_ms));
 	json_object_set_new(o, "downtime_ms", json_integer((json_int_t)r->downtime_ms));

@@ -21,7 +21,7 @@ static int find_unfinished(struct app *app, const char *word, struct migration_r
 		return 2;
 	}
 	if (rc <= 0) {
-		if (rc == 0 && r->ended_ms && r->exit_status != STATUS_UNDECIDED)
+		if (rc == 0 && r->ended_ms && r->exit_status != STATUS_UNDECIDED && !r->leftover)
 			migration_record_clear(
 				r); /* its guest may be in trouble all the same: it was not asked about */
 		return rc < 0 ? -1 : r->id[0] ? 0 : 2;
@@ -49,7 +49,10 @@ static enum status take_over(struct app *app, struct migration_record *r, struct
 	line = str_printf("%s: migration %s from %s to %s: %s", r->guest, r->id, r->from, r->to, who);
 	app->report.ops->note(&app->report, line);
 	if (app->opt.dry_run) {
-		app->report.ops->note(&app->report, "it would be taken over, and brought to its end; what both hosts "
+		app->report.ops->note(&app->report,
+				      r->leftover ? "what it has left would be taken back, where nothing of the guest "
+						    "stands on it: vmmig history shows what"
+						  : "it would be taken over, and brought to its end; what both hosts "
 						    "show: vmmig status");
 		return STATUS_OK;
 	}
@@ -165,6 +168,19 @@ static enum status of_undecided(struct app *app, struct migration_record *r, str
 	return again ? take_over(app, r, err) : err->status;
 }
 
+/* It tells nothing of how the guest is now: who has named the guest is told that as well. */
+static enum status of_leftover(struct app *app, const char *word, struct migration_record *r, struct err *err)
+{
+	enum status status = take_over(app, r, err);
+
+	if (str_eq(word, r->id))
+		return status;
+	if (err->id)
+		app->report.ops->error(&app->report, err);
+	err_clear(err);
+	return status_worst(status, by_hosts(app, word, err));
+}
+
 enum status recover_guest(struct app *app, const char *word, struct err *err)
 {
 	struct migration_record r = { 0 };
@@ -179,7 +195,10 @@ enum status recover_guest(struct app *app, const char *word, struct err *err)
 		app->report.ops->note(&app->report, "that migration has ended; nothing is to be recovered");
 		return STATUS_OK;
 	}
-	status = r.ended_ms ? of_undecided(app, &r, err) : take_over(app, &r, err);
+	if (r.leftover)
+		status = of_leftover(app, word, &r, err);
+	else
+		status = r.ended_ms ? of_undecided(app, &r, err) : take_over(app, &r, err);
 	migration_record_clear(&r);
 	return status;
 }
@@ -294,17 +313,30 @@ static int check_words(struct app *app, struct err *err)
 	return err_hint_text(err, "look first with --dry-run; then add --yes");
 }
 
+/* A person has seen to what is left, or does not need to. */
+static enum status give_up(struct app *app, struct migration_record *r, struct err *err)
+{
+	r->leftover = false;
+	if (!app->opt.dry_run && journal_update(app->journal, r, err) < 0)
+		return err->status;
+	app->report.ops->note(&app->report, app->opt.dry_run ? "its record would be closed; no host would be asked"
+							     : "its record is closed; no host was asked");
+	return STATUS_OK;
+}
+
 /* What the journal has unfinished of it comes first: its record knows more than the hosts show. */
-static bool record_goes_first(struct app *app, const char *guest, enum status *status, struct err *err)
+static bool record_goes_first(struct app *app, const char *word, enum status *status, struct err *err)
 {
 	struct migration_record r = { 0 };
-	bool first = (app->opt.reset_state || app->opt.resume_postcopy) && find_unfinished(app, guest, &r, err) == 0 &&
-		     !r.ended_ms;
+	bool asked = (app->opt.reset_state || app->opt.resume_postcopy) && find_unfinished(app, word, &r, err) == 0;
+	bool left = asked && r.leftover && app->opt.reset_state && str_eq(word, r.id), first = asked && !r.ended_ms;
 
-	if (first)
+	if (left)
+		*status = give_up(app, &r, err);
+	else if (first)
 		*status = take_over(app, &r, err);
 	migration_record_clear(&r);
-	return first;
+	return left || first;
 }
 
 enum status recover_act(struct app *app, const char *guest, struct err *err)

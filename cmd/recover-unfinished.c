@@ -75,6 +75,8 @@ static struct diagnosis examine_record(const struct hosts *o, const struct migra
 
 	look(o, r->from, r->uuid, &src);
 	look(o, r->to, r->uuid, &dst);
+	if (r->leftover)
+		return diagnose_leftover(&src, &dst, r->status == MIG_COMPLETED);
 	return diagnose_record(&src, &dst, str_eq(r->mode, "cold"), !r->ended_ms && migration_process_alive(r) != 0);
 }
 
@@ -84,6 +86,7 @@ static enum status end_one(struct app *app, struct migration_record *r, const st
 	struct err err auto_err = ERR_INIT;
 	enum status status;
 	int64_t ended_ms = r->ended_ms;
+	bool left = r->leftover;
 
 	if (!finding_infos[d->kind].safe && d->kind != FOUND_POSTCOPY)
 		return d->kind == FOUND_BUSY ? STATUS_OK : STATUS_UNDECIDED;
@@ -91,7 +94,7 @@ static enum status end_one(struct app *app, struct migration_record *r, const st
 	if (err.id && !(r->ended_ms && r->ended_ms != ended_ms)) /* else its result has told it */
 		app->report.ops->error(&app->report, &err);
 	/* that it has stayed, or goes on where it was, is what was asked for */
-	return status == STATUS_FAILED || status == STATUS_CANCELLED ? STATUS_OK : status;
+	return !left && (status == STATUS_FAILED || status == STATUS_CANCELLED) ? STATUS_OK : status;
 }
 
 static enum status go_through(struct app *app, const struct hosts *o, struct migration_record *v, size_t n)

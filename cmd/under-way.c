@@ -62,7 +62,7 @@ enum status under_way_adopt(struct app *app, struct migration_record *r, bool ca
 		m.dst = hosts[1];
 		m.record = *r;
 		*r = (struct migration_record) { 0 };
-		status = migrate_adopt(&m, cancel, err);
+		status = m.record.leftover ? migrate_tidy(&m, err) : migrate_adopt(&m, cancel, err);
 		*r = m.record;
 		m.record = (struct migration_record) { 0 };
 		migration_clear(&m);

@@ -148,3 +148,74 @@ waits_for_network() { grep -q "waiting for the network" "$BATS_TEST_TMPDIR/$1.ou
 	assert_nothing_left 60
 	assert_disk_ok g1
 }
+
+# left_something: a cold migration of g1 was stopped while its destination was off: what it had copied is left there, and
+# the guest is off, since nobody could tell that it is not at beta. ID: the migration's.
+left_something() {
+	make_guest g1 --storage local --disk-size 64 --fill 40
+	start_vmmig a --json cold g1 --shutdown --from alpha --to beta --bandwidth 2
+	wait_until 60 on_has beta "$PART"
+	fault power beta off
+	kill -INT "$(background_pid a)"
+	finish a 150
+	[ "$status" != 0 ]
+	json 'any(.event == "note" and (.text | contains("later: vmmig recover")))'
+	ID=$(jq -r 'select(.event == "result") | .migration' <<<"$output")
+	run_json recover
+	assert_exit 0
+	json '.[0] | .event == "unfinished" and .verdict == "undecidable" and (.safe | not)'
+	fault power beta on
+	on_has beta "$PART"
+	has_state alpha g1 "shut off*"
+}
+PART=$IMAGES/.g1.qcow2.vmmig-part
+
+@test "it could not be taken back, since the destination was off: recover does it, and starts the guest that was shut down" {
+	left_something
+	run_json recover
+	json '.[0] | .event == "unfinished" and .verdict == "stayed" and .safe'
+	# it has gone elsewhere, by anybody's hand: then it is not ours to say what of it is needed
+	on_virsh alpha dumpxml --domain g1 --inactive --security-info >"$BATS_TEST_TMPDIR/g1.xml"
+	on_virsh alpha undefine --domain g1
+	run_vmmig recover "$ID"
+	assert_exit 4
+	assert_says "it is at neither of the two hosts"
+	assert_says "recover $ID --reset-state"
+	on_has beta "$PART"
+	on alpha sh -c 'cat >/run/g1.xml && virsh define /run/g1.xml && rm /run/g1.xml' <"$BATS_TEST_TMPDIR/g1.xml"
+	run_json recover --all --yes
+	assert_exit 0
+	wait_until 60 alive g1
+	assert_at alpha g1
+	run_vmmig recover
+	assert_says "nothing is unfinished"
+	assert_nothing_left 60
+	assert_disk_ok g1
+}
+
+@test "it could not be taken back: somebody has run the guest since, and it stays off; given up, what is left stays" {
+	left_something
+	on_virsh alpha start --domain g1
+	wait_until 60 alive g1
+	on_virsh alpha destroy --domain g1
+	run_vmmig recover "$ID" --reset-state --dry-run
+	assert_exit 0
+	run_json recover
+	json 'any(.event == "unfinished")'
+	run_vmmig recover "$ID"
+	assert_exit 0
+	assert_says "off by somebody's will"
+	has_state alpha g1 "shut off*"
+	assert_nothing_left 60
+	assert_disk_ok g1
+
+	remove_guests
+	left_something
+	run_vmmig recover "$ID" --reset-state
+	assert_exit 0
+	run_vmmig recover
+	assert_says "nothing is unfinished"
+	on_has beta "$PART"
+	has_state alpha g1 "shut off*"
+	on beta sh -c "rm -f $PART $PART.state"
+}

@@ -60,10 +60,11 @@ int process_age(struct host *h, const char *uuid, uint64_t *seconds, struct err 
 
 /*
  * Reads established TCP connections as ss tells them, one to a line, and goes on with those that have one of the other
- * addresses at their end: $l and $r are local and remote, $x is the rest; end ends one, and counts it in n.
+ * addresses at their end: $l and $r are local and remote, $x is the rest; end ends one, and counts it in n. Exit status
+ * 4: there are such, and none can be ended (not root, or a kernel without INET_DIAG_DESTROY).
  */
 #define EACH_CONNECTION(what, wanted)                                                              \
-	"PATH=$PATH:/usr/sbin:/sbin n=0\n"                                                         \
+	"PATH=$PATH:/usr/sbin:/sbin n=0 found=0\n"                                                 \
 	"end() {\n"                                                                                \
 	"	set -- state established src \"${l%:*}\" sport = \":${l##*:}\" dst \"${r%:*}\" dport = " \
 	"\":${r##*:}\"\n"                                                                          \
@@ -73,10 +74,11 @@ int process_age(struct host *h, const char *uuid, uint64_t *seconds, struct err 
 	"all=$(ss " what " state established) || exit 3\n"                                         \
 	"while read -r u u l r x; do\n"                                                            \
 	"	to=${r%:*} port=${r##*:}; to=${to#[}; to=${to%]}; to=${to#::ffff:}\n" wanted       \
-	"	for a; do [ \"$a\" != \"$to\" ] || { end; break; }; done\n"                              \
+	"	for a; do [ \"$a\" != \"$to\" ] || { found=1; end; break; }; done\n"                     \
 	"done <<E\n"                                                                               \
 	"$all\n"                                                                                   \
 	"E\n"                                                                                      \
+	"[ $n$found != 01 ] || exit 4\n"                                                           \
 	"echo $n\n"
 
 /* UUID MIN MAX ADDRESS…: says how many. ss asks for IPv4 and IPv6, and complains of the one that does not fit. */
@@ -86,16 +88,22 @@ static const char cut_script[] =
 			  "-tnpH", "	case $x in *\"pid=${p#/proc/},\"*) ;; *) continue;; esac\n"
 				   "	[ \"$port\" -ge \"$min\" ] && [ \"$port\" -le \"$max\" ] || continue\n");
 
-/* MS ADDRESS…: those of libvirt's, and of each ssh that is its child. */
+/*
+ * MIN MAX ADDRESS…: those that libvirt has made, and each ssh that is its child; not those that it has accepted on its
+ * own ports (TLS, TCP). Whose a connection is only root is told.
+ */
 static const char cut_silent_script[] =
-	"ms=$1; shift\n"
+	"[ \"$(id -u)\" = 0 ] || exit 3\n"
+	"min=$1 max=$2; shift 2\n"
 	"is_libvirt() { read -r c <\"/proc/$1/comm\" && case $c in libvirtd|virtqemud) ;; *) return 1;; esac; }\n"
 	"is_its() {\n"
 	"	is_libvirt \"$1\" && return\n"
 	"	read -r c <\"/proc/$1/comm\" && [ \"$c\" = ssh ] && read -r s <\"/proc/$1/stat\" || return\n"
 	"	set -- ${s##*) }; is_libvirt \"$2\"\n" /* state, parent */
-	"}\n" EACH_CONNECTION("-tnpiOH", "	case $x in *lastrcv:*) ;; *) continue;; esac\n"
-					 "	i=${x##*lastrcv:}; [ \"${i%%[!0-9]*}\" -ge \"$ms\" ] || continue\n"
+	"}\n" EACH_CONNECTION("-tnpiOH", "	case ${l##*:} in 16509|16514) continue;; esac\n"
+					 "	case $x in *lastrcv:*) ;; *) continue;; esac\n"
+					 "	i=${x##*lastrcv:}; i=${i%%[!0-9]*}\n"
+					 "	[ \"$i\" -ge \"$min\" ] && [ \"$i\" -le \"$max\" ] || continue\n"
 					 "	i=${x#*pid=}; is_its \"${i%%,*}\" 2>/dev/null || continue\n");
 
 /* Runs one of the two. *n: how many connections it has ended. */
@@ -131,14 +139,16 @@ int process_cut(struct host *h, const char *uuid, const struct strv *addresses, 
 	return n ? 0 : err_set(err, E_REMOTE, 0, "none of its QEMU's connections was ended (ss -K)");
 }
 
-int process_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n, struct err *err)
+int process_cut_silent(struct host *h, const struct strv *addresses, unsigned min_ms, unsigned max_ms, unsigned *n,
+		       struct err *err)
 {
-	auto_free const char **args = xcalloc(addresses->n + 2, sizeof(*args));
-	auto_free char *ms = str_printf("%u", silent_ms);
+	auto_free const char **args = xcalloc(addresses->n + 3, sizeof(*args));
+	auto_free char *min = str_printf("%u", min_ms), *max = str_printf("%u", max_ms);
 
-	args[0] = ms;
+	args[0] = min;
+	args[1] = max;
 	for (size_t i = 0; i < addresses->n; i++)
-		args[1 + i] = addresses->v[i];
+		args[2 + i] = addresses->v[i];
 	return end_connections(h, cut_silent_script, args, n, err);
 }
 

@@ -620,9 +620,10 @@ int guest_cut(struct host *h, const char *uuid, const struct strv *addresses, un
 	return h->ops->cut(h, uuid, addresses, port_min, port_max, err) < 0 ? err_wrap(err, "%s", host_label(h)) : 0;
 }
 
-int guest_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n, struct err *err)
+int guest_cut_silent(struct host *h, const struct strv *addresses, unsigned min_ms, unsigned max_ms, unsigned *n,
+		     struct err *err)
 {
-	return h->ops->cut_silent(h, addresses, silent_ms, n, err) < 0 ? err_wrap(err, "%s", host_label(h)) : 0;
+	return h->ops->cut_silent(h, addresses, min_ms, max_ms, n, err) < 0 ? err_wrap(err, "%s", host_label(h)) : 0;
 }
 
 int guest_age(struct host *h, const char *uuid, uint64_t *seconds, struct err *err)

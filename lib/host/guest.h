@@ -152,7 +152,7 @@ struct guest_ops {
 	int (*measure_read)(struct host *h, const char *uuid, unsigned seconds, uint64_t *changed, struct err *err);
 	int (*cut)(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 		   struct err *err);
-	int (*cut_silent)(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n,
+	int (*cut_silent)(struct host *h, const struct strv *addresses, unsigned min_ms, unsigned max_ms, unsigned *n,
 			  struct err *err);
 	int (*disk_job)(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err);
 	int (*block_jobs)(struct host *h, const char *uuid, struct block_jobs *j, struct err *err);
@@ -231,9 +231,11 @@ int guest_cut(struct host *h, const char *uuid, const struct strv *addresses, un
 	      struct err *err);
 /*
  * The same for those that libvirt itself has made there, directly or through its ssh, and on which nothing has come for
- * silent_ms: on one that works, its keepalive does every 5 s. *n: how many. E_REMOTE: ss -K is missing or cannot.
+ * min_ms, but something for max_ms: on one that works, libvirt's keepalive is heard, by default every 5 s. *n: how
+ * many. E_REMOTE: they cannot be told or ended (ss, root, the kernel).
  */
-int guest_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n, struct err *err);
+int guest_cut_silent(struct host *h, const struct strv *addresses, unsigned min_ms, unsigned max_ms, unsigned *n,
+		     struct err *err);
 int guest_disk_job(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err);
 /*
  * The jobs on the disks of an active guest, into *j, which was empty. Where one runs libvirt asks QEMU: so this is

@@ -42,7 +42,8 @@ int process_count(struct host *h, const char *uuid, struct err *err);
 int process_age(struct host *h, const char *uuid, uint64_t *seconds, struct err *err);
 int process_cut(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
 		struct err *err);
-int process_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *n, struct err *err);
+int process_cut_silent(struct host *h, const struct strv *addresses, unsigned min_ms, unsigned max_ms, unsigned *n,
+		       struct err *err);
 int process_lease(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err);
 
 /* The domain, for operations that need it to be there; the caller frees it. (guest-libvirt.c) */

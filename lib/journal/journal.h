@@ -40,6 +40,8 @@ struct migration_record {
 	uint64_t total_ms, downtime_ms, bytes;
 	uint64_t max_downtime_ms; /* what is allowed; 0: not known yet */
 	bool autostart;           /* the guest started with its host */
+	bool new_there;           /* the destination did not know it before: a definition there is this migration's */
+	bool leftover;            /* it has ended, and something is left to be done at a host that did not answer */
 };
 void migration_record_clear(struct migration_record *r);
 
@@ -110,7 +112,7 @@ struct event_record {
 };
 
 /* Migrations, newest first. guest NULL: all (matches name or UUID); unfinished: only those without end, and undecided
- * ones (exit status 4), unless the guest has moved well since; limit 0: all.
+ * ones (exit status 4), unless the guest has moved well since, and those with a leftover; limit 0: all.
  */
 int journal_list(struct journal *j, const char *guest, bool unfinished, unsigned limit, struct migration_record **out,
 		 size_t *n, struct err *err);

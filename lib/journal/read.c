@@ -8,7 +8,7 @@
 #define MIGRATION_COLUMNS                                                                                         \
 	"SELECT id, guest, uuid, mode, source, destination, status, phase, started_ms, ended_ms, pid, pid_start," \
 	" control, boot, exit_status, error_id, error_message, total_ms, downtime_ms, bytes,"                     \
-	" max_downtime_ms, autostart FROM migration"
+	" max_downtime_ms, autostart, new_there, leftover FROM migration"
 
 static enum migration_status status_of(const char *name)
 {
@@ -42,6 +42,8 @@ static void read_migration(sqlite3_stmt *s, struct migration_record *r)
 	r->bytes = (uint64_t)sqlite3_column_int64(s, 19);
 	r->max_downtime_ms = (uint64_t)sqlite3_column_int64(s, 20);
 	r->autostart = sqlite3_column_int(s, 21) != 0;
+	r->new_there = sqlite3_column_int(s, 22) != 0;
+	r->leftover = sqlite3_column_int(s, 23) != 0;
 }
 
 void migration_record_clear(struct migration_record *r)
@@ -62,12 +64,13 @@ void migration_record_clear(struct migration_record *r)
 int journal_list(struct journal *j, const char *guest, bool unfinished, unsigned limit, struct migration_record **out,
 		 size_t *n, struct err *err)
 {
-	static const char sql[] = MIGRATION_COLUMNS
-		" WHERE (?1 IS NULL OR guest = ?1 OR uuid = ?1)"
-		" AND (NOT ?2 OR ((ended_ms = 0 OR exit_status = 4) AND mode IS NOT 'recover' AND NOT EXISTS ("
-		"SELECT 1 FROM migration AS later WHERE later.uuid = migration.uuid"
-		" AND later.started_ms > migration.started_ms AND later.exit_status = 0)))"
-		" ORDER BY started_ms DESC, rowid DESC LIMIT ?3";
+	static const char sql[] =
+		MIGRATION_COLUMNS " WHERE (?1 IS NULL OR guest = ?1 OR uuid = ?1)"
+				  " AND (NOT ?2 OR leftover OR ((ended_ms = 0 OR exit_status = 4) AND mode IS NOT "
+				  "'recover' AND NOT EXISTS ("
+				  "SELECT 1 FROM migration AS later WHERE later.uuid = migration.uuid"
+				  " AND later.started_ms > migration.started_ms AND later.exit_status = 0)))"
+				  " ORDER BY started_ms DESC, rowid DESC LIMIT ?3";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	struct migration_record *v = NULL;
 	size_t count = 0;

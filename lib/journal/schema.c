@@ -44,6 +44,8 @@ static const char *const schema[] = {
 	"CREATE TABLE definition ("
 	"  uuid TEXT NOT NULL, host TEXT NOT NULL, guest TEXT NOT NULL, xml TEXT NOT NULL,"
 	"  autostart INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (uuid, host)) STRICT;",
+	"ALTER TABLE migration ADD COLUMN new_there INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE migration ADD COLUMN leftover INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int ask(struct journal *j, const char *sql, int64_t *value, struct err *err)

@@ -60,10 +60,11 @@ static void make_id(struct migration_record *r)
 /* 1; 0: there is one of this ID; -1: E_JOURNAL. */
 static int insert(struct journal *j, const struct migration_record *r, struct err *err)
 {
-	static const char sql[] =
-		"INSERT INTO migration VALUES"
-		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, -1, NULL, NULL, 0, 0, 0, 0, 0)"
-		" ON CONFLICT (id) DO NOTHING RETURNING 1";
+	static const char sql[] = "INSERT INTO migration (id, guest, uuid, mode, source, destination, status, phase, "
+				  "started_ms, ended_ms,"
+				  " pid, pid_start, control, boot, exit_status, total_ms, downtime_ms, bytes) VALUES"
+				  " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, -1, 0, 0, 0)"
+				  " ON CONFLICT (id) DO NOTHING RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	int64_t one;
 
@@ -139,7 +140,7 @@ int journal_update(struct journal *j, const struct migration_record *r, struct e
 {
 	static const char sql[] = "UPDATE migration SET status = ?2, phase = ?3, exit_status = ?4, error_id = ?5,"
 				  " error_message = ?6, total_ms = ?7, downtime_ms = ?8, bytes = ?9, ended_ms = ?10,"
-				  " max_downtime_ms = ?11, autostart = ?12"
+				  " max_downtime_ms = ?11, autostart = ?12, new_there = ?13, leftover = ?14"
 				  " WHERE id = ?1 RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	int64_t one;
@@ -158,6 +159,8 @@ int journal_update(struct journal *j, const struct migration_record *r, struct e
 	sqlite3_bind_int64(s, 10, r->ended_ms);
 	sqlite3_bind_int64(s, 11, (sqlite3_int64)r->max_downtime_ms);
 	sqlite3_bind_int(s, 12, r->autostart);
+	sqlite3_bind_int(s, 13, r->new_there);
+	sqlite3_bind_int(s, 14, r->leftover);
 	return journal_change_one(j, s, "such migration", &one, err);
 }
 

@@ -48,11 +48,8 @@ static void remember(struct migration *m)
 	choose_policy(m);
 }
 
-/*
- * From the journal: the limit the guest had before, so that it is put back if it stays; and whether the destination
- * knew it before, so that a definition can be told for what it is.
- */
-static int remember_effects(struct migration *m, struct err *err)
+/* The limit the guest had before, from the journal, so that it is put back if it stays. */
+static int remember_limit(struct migration *m, struct err *err)
 {
 	struct effect_record *v = NULL;
 	size_t n = 0;
@@ -63,8 +60,6 @@ static int remember_effects(struct migration *m, struct err *err)
 		auto_free char *before = v[i].object ? xstrndup(v[i].object, strcspn(v[i].object, " ")) : NULL;
 		unsigned long long ms;
 
-		if (str_eq(v[i].kind, "migrate") && v[i].object && strstr(v[i].object, NEW_THERE))
-			m->facts.dst.uuid_taken = FACT_NO;
 		if (!str_eq(v[i].kind, "max-downtime") || str_eq(v[i].result, "undone") || !before ||
 		    str_to_uint(before, 0, UINT32_MAX, &ms) < 0)
 			continue;
@@ -185,13 +180,13 @@ static void take_back(struct migration *m)
 }
 
 static const struct phase phases_follow[] = {
-	{ "prepare", "source", remember_effects, take_back },
+	{ "prepare", "source", remember_limit, take_back },
 	{ "perform", "both", follow_to_the_end, NULL },
 	{ "finish", "destination", finish_run, NULL },
 	{ "confirm", "source", confirm, NULL },
 };
 static const struct phase phases_stop[] = {
-	{ "prepare", "source", remember_effects, take_back },
+	{ "prepare", "source", remember_limit, take_back },
 	{ "perform", "both", stop_it, NULL },
 	{ "finish", "destination", finish_run, NULL },
 	{ "confirm", "source", confirm, NULL },

@@ -21,6 +21,7 @@ struct said {
 	enum { NOT_DEFINED, DEFINE_MEANT /* and no result: it may have been */, DEFINED } defined;
 	bool to_start;        /* it was to run at the destination */
 	bool shut_down;       /* by us, and not started again */
+	int64_t shut_down_ms; /* when it was asked to */
 	bool devices;         /* block devices were written, whose changes nobody can tell */
 	struct strv copies;   /* files that were complete: their paths at the destination */
 	struct strv put_away; /* of the source's images: their paths */
@@ -53,6 +54,7 @@ static void read_effect(struct migration *m, const struct effect_record *e, stru
 		read_define(e, s);
 	} else if (str_eq(e->kind, "shutdown")) {
 		s->shut_down = true;
+		s->shut_down_ms = e->at_ms;
 	} else if (str_eq(e->kind, "start") && str_eq(e->host, host_name(m->src)) && str_eq(e->result, "done")) {
 		s->shut_down = false;
 	} else if (str_eq(e->kind, "copy-device")) {
@@ -143,10 +145,29 @@ static bool is_simply_off(const struct guest_look *l)
 	return l->state == GUEST_SHUTOFF && l->why != GUEST_WHY_MIGRATED && l->qemu_pids == 0;
 }
 
-static int start_source(struct migration *m, struct err *err)
+/* It may take weeks until somebody calls recover: who has started it since has also ended it. */
+static bool was_started_since(struct migration *m, int64_t at_ms)
 {
-	if (migration_act(m, m->src, "start", guest_start, err) < 0)
+	enum { TAIL = 1 << 20 };
+	auto_free char *log = guest_log_tail(m->src, m->record.guest, TAIL);
+
+	return log && guest_log_has_start(log, at_ms);
+}
+
+static int start_source(struct migration *m, const struct said *s, struct err *err)
+{
+	if (!s->shut_down || !is_simply_off(&m->src_look))
+		return 0;
+	if (was_started_since(m, s->shut_down_ms)) {
+		migration_note(m,
+			       "%s: it was started since it was shut down for its move, and is off by somebody's will",
+			       host_label(m->src));
+		return 0;
+	}
+	if (migration_act(m, m->src, "start", guest_start, err) < 0) {
+		m->left_open = true;
 		return -1;
+	}
 	migration_note(m, "%s: it had been shut down for its move, and runs again", host_label(m->src));
 	return 0;
 }
@@ -175,7 +196,7 @@ static int roll_back(struct migration *m, const struct said *s, struct err *err)
 		return -1;
 	leftovers_undo(m);
 	m->safe = true;
-	if (s->shut_down && is_simply_off(&m->src_look) && start_source(m, err) < 0)
+	if (start_source(m, s, err) < 0)
 		return -1;
 	err_set(err, E_CANCELLED, 0, "it did not come to its end; the guest is as before at %s", host_label(m->src));
 	return err_hint(err, "move it again: vmmig cold %s --from %s --to %s", m->record.guest, host_name(m->src),
@@ -200,6 +221,15 @@ static int leave_source(struct migration *m, struct err *err)
 	return migration_act(m, m->src, "undefine", guest_undefine_saved, err);
 }
 
+static void forget_states(struct migration *m, const struct said *s)
+{
+	for (size_t i = 0; i < s->copies.n; i++) {
+		auto_free char *part = file_part_name(s->copies.v[i]);
+
+		cold_forget_state(m, part);
+	}
+}
+
 static int finish_forward(struct migration *m, const struct said *s, struct err *err)
 {
 	bool at_source = m->src_look.state != GUEST_ABSENT;
@@ -216,12 +246,30 @@ static int finish_forward(struct migration *m, const struct said *s, struct err 
 		return -1;
 	if (m->record.autostart && cold_set_autostart(m, err) < 0)
 		return -1;
-	for (size_t i = 0; i < s->copies.n; i++) {
-		auto_free char *part = file_part_name(s->copies.v[i]);
-
-		cold_forget_state(m, part);
-	}
+	forget_states(m, s);
 	return 0;
+}
+
+int cold_forget_states(struct migration *m, struct err *err)
+{
+	struct said s auto_said = { 0 };
+
+	if (read_journal(m, &s, err) < 0)
+		return -1;
+	/* else its name may be that of another copy by now */
+	if (m->dst_look.state != GUEST_ABSENT)
+		forget_states(m, &s);
+	else
+		migration_note(m, "%s: the guest has left it since; a record beside its image may be left there",
+			       host_label(m->dst));
+	return 0;
+}
+
+int cold_start_again(struct migration *m, struct err *err)
+{
+	struct said s auto_said = { 0 };
+
+	return read_journal(m, &s, err) < 0 ? -1 : start_source(m, &s, err);
 }
 
 static int settle(struct migration *m, struct err *err)

@@ -154,18 +154,18 @@ static void start_again(struct migration *m)
 	migration_look(m);
 	if (guest_is_active(&m->src_look))
 		return;
-	m->left_open = true;
 	if (m->src_look.state != GUEST_SHUTOFF || m->dst_look.state != GUEST_ABSENT) {
+		m->left_open = true;
 		migration_note(m,
 			       "%s: the guest was shut down by us, and is not started again: it is %s there, and %s at "
 			       "%s; later: vmmig recover %s",
 			       host_label(m->src), guest_state_name(m->src_look.state),
 			       guest_state_name(m->dst_look.state), host_label(m->dst), m->record.id);
 	} else if (migration_act(m, m->src, "start", guest_start, &err) < 0) {
+		m->left_open = true;
 		migration_note(m, "%s: the guest was shut down by us, and does not start again: %s; vmmig recover %s",
 			       host_label(m->src), err.msg, m->record.id);
 	} else {
-		m->left_open = false;
 		migration_note(m, "%s: the guest runs again, as before", host_label(m->src));
 	}
 }

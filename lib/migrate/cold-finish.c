@@ -263,7 +263,7 @@ void cold_forget_state(struct migration *m, const char *part)
 	}
 	if (rc == 0)
 		return;
-	m->left_open = true;
+	m->left_open |= err.status == STATUS_UNREACHABLE;
 	migration_note(m, "%s: %s.state was left: %s; later: vmmig recover %s", host_label(m->dst), part, err.msg,
 		       m->record.id);
 }

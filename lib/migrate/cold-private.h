@@ -47,5 +47,11 @@ int cold_add_snapshots(struct migration *m, struct err *err);
 int cold_set_autostart(struct migration *m, struct err *err);
 /* Of which state of the source's file a copy is (beside its part) need not be known any more; else m->left_open. */
 void cold_forget_state(struct migration *m, const char *part);
+/*
+ * By the journal, of one whose vmmig is gone (cold-adopt.c). The first is for one that has moved; the second starts a
+ * guest at the source that was shut down for its move, if it is off there, and nobody has started it since.
+ */
+int cold_forget_states(struct migration *m, struct err *err);
+int cold_start_again(struct migration *m, struct err *err);
 
 #endif

@@ -146,30 +146,13 @@ static void note_evidence(struct migration *m, enum verdict v, const char *rule)
 	migration_note(m, "verdict: %s: %s", verdict_name(v), rule);
 }
 
-/* QEMU dates its lines; older ones are about something else. Both begin with an ISO time in UTC. */
-static bool is_recent(const char *line, int64_t since_wall_ms)
-{
-	char since[32];
-	int day;
-
-	if (strlen(line) < 19)
-		return false;
-	clock_iso(since_wall_ms, since);
-	day = strncmp(line, since, 10);
-	return day > 0 || (day == 0 && strncmp(line + 11, since + 11, 8) >= 0);
-}
-
 /* QEMU's own last words on the destination, where the real reason nearly always is. */
 static void note_qemu_log(struct migration *m)
 {
-	auto_free char *path = str_printf("/var/log/libvirt/qemu/%s.log", m->domain ? m->domain->name : "");
-	struct buf log auto_buf = { 0 };
+	auto_free char *log = guest_log_tail(m->dst, m->domain ? m->domain->name : NULL, LOG_TAIL);
 
-	if (!m->domain || strchr(m->domain->name, '/') ||
-	    host_read_file(m->dst, path, LOG_TAIL, true, &log, NULL) != 0 || !log.len)
-		return;
-	for (char *save = NULL, *p = strtok_r(log.p, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
-		if (is_recent(p, m->record.started_ms) && strstr(p, "qemu-system"))
+	for (char *save = NULL, *p = log ? strtok_r(log, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save))
+		if (guest_log_is_since(p, m->record.started_ms) && strstr(p, "qemu-system"))
 			migration_note(m, "%s: QEMU's log: %s", host_label(m->dst), p);
 }
 
@@ -196,15 +179,11 @@ static int gave_up(struct migration *m, struct err *err)
 	return err_hint(err, "give it %s, or --policy must-finish", try);
 }
 
-/*
- * A destination that dies while it finishes has defined the guest, and libvirt lets it go on at the source: somebody,
- * or autostart, could start it there a second time. What was defined there before is not ours.
- */
-static void forget_there(struct migration *m)
+void finish_forget_there(struct migration *m)
 {
 	struct err why auto_err = ERR_INIT;
 
-	if (!guest_is_active(&m->src_look) || m->facts.dst.uuid_taken != FACT_NO)
+	if (!guest_is_active(&m->src_look) || !m->record.new_there)
 		return;
 	for (int i = 0; i < 2 && m->dst_look.state == GUEST_SHUTOFF && m->dst_look.qemu_pids == 0; i++) {
 		err_clear(&why);
@@ -215,7 +194,7 @@ static void forget_there(struct migration *m)
 	}
 	if (m->dst_look.state == GUEST_ABSENT || !why.id)
 		return;
-	m->left_open = true;
+	m->left_open |= why.status == STATUS_UNREACHABLE;
 	migration_note(m, "%s: it may be left defined there: %s; see virsh -c %s dominfo %s", host_label(m->dst),
 		       why.msg, host_uri(m->dst), m->record.uuid);
 }
@@ -233,7 +212,7 @@ static int stayed(struct migration *m, struct err *err)
 				"resume %s",
 				host_uri(m->src), m->record.guest);
 	m->safe = true;
-	forget_there(m);
+	finish_forget_there(m);
 	if (m->stop_asked == E_CANCELLED)
 		return err_set(err, E_CANCELLED, 0, "stopped, as was asked; the guest is as before at %s",
 			       host_label(m->src));
@@ -404,7 +383,8 @@ static int arrived(struct migration *m, struct err *err)
 	}
 	if ((m->domain && same_disks(m, err) < 0) || disks_arrived(m, err) < 0)
 		return -1;
-	if (m->facts.look.autostart && m->move.persistent &&
+	/* one that is off when it is taken over may be somewhere else by now, and must not start here by itself */
+	if (m->facts.look.autostart && m->move.persistent && (!m->adopted || guest_is_active(&m->dst_look)) &&
 	    migration_act(m, m->dst, "autostart", set_autostart, err) < 0)
 		return -1;
 	return 0;

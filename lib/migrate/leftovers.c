@@ -33,10 +33,9 @@ static bool wanted(const struct migration *m, const char *path)
 static bool is_over(struct migration *m, const struct migration_record *r)
 {
 	struct guest_look dst auto_look = { 0 };
-	bool is_open = !r->ended_ms && r->status != MIG_FAILED && r->status != MIG_CANCELLED;
 
 	if (str_eq(r->id, m->record.id) || str_eq(r->mode, mode_name(MODE_LIVE)) || !str_eq(r->to, host_name(m->dst)) ||
-	    r->status == MIG_COMPLETED || (is_open && migration_process_alive(r) != 0) ||
+	    r->status == MIG_COMPLETED || (!r->ended_ms && migration_process_alive(r) != 0) ||
 	    m->facts.look.job == GUEST_JOB_MIGRATION_OUT)
 		return false;
 	guest_look(m->dst, m->record.uuid, true, &dst);
@@ -103,13 +102,13 @@ static bool keep_copy(struct migration *m, const struct made *d)
 static bool take_over(struct migration *m, const struct made *d)
 {
 	auto_free char *why = NULL;
-	bool asked;
+	struct made_answer a;
 
 	if (d->kind == MADE_BACKING && wanted(m, d->path))
 		return d->have_id; /* one that is on its way is gone on with */
 	if (keep_copy(m, d))
 		return false;
-	why = made_take_back(m, d, &asked);
+	why = made_take_back(m, d, &a);
 	if (!why) {
 		effect_undone(m, d->effect);
 		return false;
@@ -148,8 +147,9 @@ static bool may_have_lived_there(struct migration *m, const struct migration_rec
 				 size_t n)
 {
 	/* the ends that say "the guest is as before at the source" */
-	bool proven = str_eq(r->error_id, err_infos[E_MIGRATE].id) || str_eq(r->error_id, err_infos[E_DEADLINE].id) ||
-		      str_eq(r->error_id, err_infos[E_CONVERGE].id) || str_eq(r->error_id, err_infos[E_CANCELLED].id);
+	bool proven = r->ended_ms &&
+		      (str_eq(r->error_id, err_infos[E_MIGRATE].id) || str_eq(r->error_id, err_infos[E_DEADLINE].id) ||
+		       str_eq(r->error_id, err_infos[E_CONVERGE].id) || str_eq(r->error_id, err_infos[E_CANCELLED].id));
 
 	for (size_t i = 0; i < n; i++)
 		if ((str_eq(v[i].kind, "migrate") ||

@@ -127,9 +127,9 @@ static bool is_directory(struct migration *m, const char *path)
 static void drop_last(struct migration *m)
 {
 	struct made *d = &m->made[m->made_n - 1];
-	bool asked;
+	struct made_answer a;
 
-	free(made_take_back(m, d, &asked));
+	free(made_take_back(m, d, &a));
 	effect_undone(m, d->effect);
 	free(d->path);
 	free(d->temp);
@@ -191,14 +191,16 @@ static bool guest_uses(struct migration *m, const char *uuid, const char *path)
 	return !d;
 }
 
-static char *not_asked(bool *asked, const struct err *err)
+/* later: to be asked again also when the host has answered; what cannot be removed may stay so for good. */
+static char *not_asked(struct made_answer *a, bool later, const struct err *err)
 {
-	*asked = false;
+	a->asked = false;
+	a->later = later || err->status == STATUS_UNREACHABLE;
 	return xstrdup(err->msg);
 }
 
 /* NULL: no guest of the destination stands on this backing file. */
-static char *who_uses(struct migration *m, const char *path, bool *asked)
+static char *who_uses(struct migration *m, const char *path, struct made_answer *a)
 {
 	struct err err auto_err = ERR_INIT;
 	struct guest_look *v;
@@ -206,7 +208,7 @@ static char *who_uses(struct migration *m, const char *path, bool *asked)
 	size_t n;
 
 	if (guest_list(m->dst, &v, &n, &err) < 0)
-		return not_asked(asked, &err);
+		return not_asked(a, true, &err);
 	for (size_t i = 0; i < n && !who; i++)
 		if (!str_eq(v[i].uuid, m->record.uuid) && guest_uses(m, v[i].uuid, path))
 			who = str_printf("guest %s uses it, or may", v[i].name);
@@ -214,13 +216,13 @@ static char *who_uses(struct migration *m, const char *path, bool *asked)
 	return who;
 }
 
-static char *remove_one(struct migration *m, const char *path, struct file_id id, bool *asked)
+static char *remove_one(struct migration *m, const char *path, struct file_id id, struct made_answer *a)
 {
 	struct err err auto_err = ERR_INIT;
 	enum file_gone gone;
 
 	if (file_remove(m->dst, path, id, &gone, &err) < 0)
-		return not_asked(asked, &err);
+		return not_asked(a, false, &err);
 	return gone == FILE_REMOVED || gone == FILE_ABSENT ? NULL : xstrdup(file_gone_name(gone));
 }
 
@@ -228,7 +230,7 @@ static char *remove_one(struct migration *m, const char *path, struct file_id id
  * The host was asked to make it, and its answer has not come: it may be there under its own name, or come to be there
  * in a moment. Nobody else makes such names.
  */
-static char *remove_unknown(struct migration *m, const char *temp, bool *asked)
+static char *remove_unknown(struct migration *m, const char *temp, struct made_answer *a)
 {
 	enum { LOOKS = 3, PAUSE_US = 200000 };
 	const char *paths[] = { temp };
@@ -242,22 +244,22 @@ static char *remove_unknown(struct migration *m, const char *temp, bool *asked)
 
 		file_fact_clear(&f);
 		if (rc < 0)
-			return not_asked(asked, &err);
+			return not_asked(a, false, &err);
 		if (there)
-			return remove_one(m, temp, id, asked);
+			return remove_one(m, temp, id, a);
 		usleep(PAUSE_US);
 	}
 	return NULL;
 }
 
-static char *take_back(struct migration *m, const struct made *d, bool *asked)
+static char *take_back(struct migration *m, const struct made *d, struct made_answer *a)
 {
 	char *why;
 
 	if (!d->have_id)
-		return remove_unknown(m, d->temp, asked);
-	why = remove_one(m, d->temp, d->id, asked);
-	return why || d->unnamed ? why : remove_one(m, d->path, d->id, asked);
+		return remove_unknown(m, d->temp, a);
+	why = remove_one(m, d->temp, d->id, a);
+	return why || d->unnamed ? why : remove_one(m, d->path, d->id, a);
 }
 
 /*
@@ -265,7 +267,7 @@ static char *take_back(struct migration *m, const struct made *d, bool *asked)
  * still on its way belongs to whoever fetches it. A copy of the guest's own is nobody else's: who has its lock is a
  * session that the host has not missed yet, and ends in time.
  */
-static char *take_back_part(struct migration *m, const struct made *d, bool *asked)
+static char *take_back_part(struct migration *m, const struct made *d, struct made_answer *a)
 {
 	const char *names[] = { d->temp, d->path, NULL };
 	struct err err auto_err = ERR_INIT;
@@ -274,45 +276,46 @@ static char *take_back_part(struct migration *m, const struct made *d, bool *ask
 	char *why = NULL;
 
 	if (rc < 0)
-		return not_asked(asked, &err);
+		return not_asked(a, false, &err);
 	if (rc > 0) {
-		*asked = d->kind != MADE_COPY;
-		return xstrdup(*asked ? "another vmmig relies on it" : "it is still locked");
+		a->later = d->kind == MADE_COPY;
+		a->asked = !a->later;
+		return xstrdup(a->later ? "it is still locked" : "another vmmig relies on it");
 	}
 	if (d->have_id) {
-		why = d->kind == MADE_BACKING ? who_uses(m, d->path, asked) : NULL;
+		why = d->kind == MADE_BACKING ? who_uses(m, d->path, a) : NULL;
 		if (!why)
-			why = remove_one(m, d->path, d->id, asked);
+			why = remove_one(m, d->path, d->id, a);
 	}
 	if (!why && part_drop(m->dst, d->temp, &err) < 0)
-		why = not_asked(asked, &err);
+		why = not_asked(a, false, &err);
 	host_hold_end(lock);
 	return why;
 }
 
-char *made_take_back(struct migration *m, const struct made *d, bool *asked)
+char *made_take_back(struct migration *m, const struct made *d, struct made_answer *a)
 {
-	*asked = true;
-	return made_is_part(d->kind) ? take_back_part(m, d, asked) : take_back(m, d, asked);
+	*a = (struct made_answer) { .asked = true };
+	return made_is_part(d->kind) ? take_back_part(m, d, a) : take_back(m, d, a);
 }
 
-/* A host that does not answer leaves the journal as it is: vmmig recover takes it back, or the guest's next migration.
+/* A host that has not answered leaves the journal as it is: vmmig recover takes it back, or the guest's next migration.
  */
 void made_undo_one(struct migration *m, const struct made *d)
 {
 	struct err err auto_err = ERR_INIT;
-	bool asked;
-	auto_free char *why = made_take_back(m, d, &asked);
+	struct made_answer a;
+	auto_free char *why = made_take_back(m, d, &a);
 
 	if (!why) {
 		effect_undone(m, d->effect);
 		return;
 	}
-	m->left_open |= !asked;
+	m->left_open |= a.later;
 	migration_note(m, "%s: %s was left: %s%s%s", host_label(m->dst), d->path, why,
-		       asked ? "" : "; later: vmmig recover ", asked ? "" : m->record.id);
+		       a.later ? "; later: vmmig recover " : "", a.later ? m->record.id : "");
 	/* a directory is not empty while something in it could not be asked for: all is tried again */
-	if (!m->left_open && effect_result(m, d->effect, &err, "left: %s", why) < 0)
+	if (a.asked && !m->left_open && effect_result(m, d->effect, &err, "left: %s", why) < 0)
 		log_warn("%s: %s", err.id, err.msg);
 }
 

@@ -199,7 +199,6 @@ static enum migration_status final_status(const struct migration *m, const struc
 	return err->status == STATUS_CANCELLED ? MIG_CANCELLED : MIG_FAILED;
 }
 
-/* One that has left something to be done is unfinished: vmmig recover does it when all hosts answer. */
 static void close_record(struct migration *m, const struct err *err, enum status status, int64_t total_ms)
 {
 	m->record.status = final_status(m, err);
@@ -211,7 +210,8 @@ static void close_record(struct migration *m, const struct err *err, enum status
 	m->record.total_ms = (uint64_t)total_ms;
 	m->record.downtime_ms = m->downtime_ms;
 	m->record.bytes = m->bytes;
-	m->record.ended_ms = m->left_open ? 0 : clock_wall_ms();
+	m->record.ended_ms = clock_wall_ms();
+	m->record.leftover = m->left_open && status != STATUS_UNDECIDED; /* those are unfinished all the same */
 	migration_journal(m);
 }
 

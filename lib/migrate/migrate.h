@@ -153,7 +153,7 @@ struct migration {
 	/* finish */
 	struct guest_look src_look, dst_look;
 	bool moved;     /* proven; from here we only go forward */
-	bool left_open; /* something is left to be done at a host that did not answer: its record gets no end */
+	bool left_open; /* something is left to be done at a host that did not answer: record.leftover */
 	bool safe;      /* it did not move, and is proven to be as before, or stopped by its own act */
 	uint64_t downtime_ms;
 	bool have_downtime;
@@ -197,6 +197,23 @@ int finish_run(struct migration *m, struct err *err);
 int confirm_run(struct migration *m, struct err *err);
 /* E_GUEST_STOPPED, of a guest that is off at h; -1. */
 int finish_stopped(struct migration *m, struct host *h, const struct guest_look *l, struct err *err);
+/*
+ * A destination that dies while it finishes has defined the guest, and libvirt lets it go on at the source: somebody,
+ * or autostart, could start it there a second time. By what was seen last: it is undefined there if it is active at the
+ * source, and was not known there before. m->dst_look says whether it has gone; m->left_open: to be tried again.
+ */
+void finish_forget_there(struct migration *m);
+/* The end of the guest's log at a host, at most max bytes; NULL: none. Caller frees. (guest-log.c) */
+char *guest_log_tail(struct host *h, const char *name, size_t max);
+/* QEMU and libvirt date their lines, in UTC by that host's clock. */
+bool guest_log_is_since(const char *line, int64_t wall_ms);
+/* Was it started then or later? Takes log apart. */
+bool guest_log_has_start(char *log, int64_t wall_ms);
+/*
+ * What record.leftover tells of is done, as far as it can be (tidy.c); its end stays as it is. E_UNDECIDED: something
+ * is left, to a person or for another try; or what the hosts' connections and the lease give.
+ */
+enum status migrate_tidy(struct migration *m, struct err *err);
 /* Transport ssh: the sockets between the hosts, before libvirt is asked, and their end (tunnel.c). */
 int tunnel_begin(struct migration *m, struct err *err);
 void tunnel_close(struct migration *m);
@@ -241,9 +258,13 @@ struct made *made_intend(struct migration *m, enum made_kind kind, const char *p
 bool made_is_part(enum made_kind kind);
 /* May be tried again: one that has got its name by then is done. */
 int made_publish(struct migration *m, struct made *d, struct file_id id, struct err *err);
-/* NULL: it is gone; else why it was left; caller frees. *asked: the host has answered, so asking again gives the same.
- */
-char *made_take_back(struct migration *m, const struct made *d, bool *asked);
+/* Why something was left. */
+struct made_answer {
+	bool asked; /* the host has said so: asking again gives the same */
+	bool later; /* the host was not to be had, or something passes that is in the way */
+};
+/* NULL: it is gone; else why it was left; caller frees. */
+char *made_take_back(struct migration *m, const struct made *d, struct made_answer *a);
 void made_undo(struct migration *m); /* all, backwards */
 /* Takes it back, and says so in the journal; else notes why it was left, and m->left_open when the host did not answer.
  */

@@ -6,9 +6,6 @@
 #include "converge/converge.h"
 #include "migrate/migrate.h"
 
-/* Behind the guest's UUID in the journal: a definition at the destination is this migration's own. */
-#define NEW_THERE " (not known there before)"
-
 struct watch {
 	struct migration *m;
 	struct meter meter;

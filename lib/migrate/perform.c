@@ -126,16 +126,15 @@ int perform_call(struct migration *m, struct err *err)
 		.bandwidth_mib = m->opt->bandwidth_mib,
 		.postcopy = m->move.resume,
 	};
-	bool new_there = m->facts.dst.uuid_taken == FACT_NO;
-	auto_free char *object = str_printf("%s%s", m->record.uuid, new_there ? NEW_THERE : "");
 	int64_t effect = 0;
 	struct task *call;
 
 	err_clear(&m->claim); /* of the call before, when this one resumes */
 	m->record.status = MIG_ACTIVE;
+	m->record.new_there |= m->facts.dst.uuid_taken == FACT_NO;
 	migration_journal(m);
 	if ((m->move.resume ? effect_begin(m, m->dst, "resume-postcopy", m->record.uuid, &effect, err)
-			    : effect_begin(m, m->dst, "migrate", object, &effect, err)) < 0)
+			    : effect_begin(m, m->dst, "migrate", m->record.uuid, &effect, err)) < 0)
 		return -1;
 	call = call_start(m, err);
 	if (!call) {

@@ -81,26 +81,38 @@ static bool is_unheard_of(struct watch *w, int64_t still_ms)
 	       (w->dst_lost || w->abort_since_ms || still_ms > m->patience.unheard);
 }
 
+/* Since libvirt was asked, ms: nothing of this migration has been silent for longer. */
+static int64_t asked_for_ms(const struct watch *w)
+{
+	return w->m->adopted ? clock_wall_ms() - w->m->record.started_ms : clock_ms() - w->begin_ms;
+}
+
 /*
  * A destination that loses its power while libvirt at the source is about to open its connection there leaves it
  * waiting for an answer for ever: no keepalive runs yet, and ssh has nothing to send that would be refused. Such
- * connections are ended; those of other migrations are not silent.
+ * connections are ended. Those of other migrations have either been heard within keepalive's patience (settle is
+ * longer), or are older than this one.
  */
 static void cut_libvirt(struct watch *w, int64_t still_ms)
 {
+	enum { MARGIN_MS = 5000 };
 	struct migration *m = w->m;
 	struct err err auto_err = ERR_INIT;
-	int64_t silent = still_ms / 2 > m->patience.stuck ? still_ms / 2 : m->patience.stuck;
+	int64_t min = still_ms / 2 > m->patience.settle ? still_ms / 2 : m->patience.settle;
+	int64_t max = asked_for_ms(w) + MARGIN_MS;
 	struct host_facts asked = { 0 };
 	struct strv addresses auto_strv = { 0 };
 	unsigned n = 0;
 
-	if (!is_unheard_of(w, still_ms))
-		return;
+	if ((!m->move.peer2peer && !m->adopted) || !is_unheard_of(w, still_ms))
+		return; /* else vmmig's own connections are all there is */
 	addresses_of(m, facts_of_destination(m, &asked), &addresses);
-	if (guest_cut_silent(m->src, &addresses, (unsigned)silent, &n, &err) < 0) {
-		migration_note(m, "%s; if it does not go on: systemctl restart libvirtd there", err.msg);
-		steer_abort(w, E_MIGRATE); /* which ends this one's waiting, if nothing else */
+	if (guest_cut_silent(m->src, &addresses, (unsigned)min, (unsigned)(max < INT32_MAX ? max : INT32_MAX), &n,
+			     &err) < 0) {
+		if (!w->abort_since_ms)
+			migration_note(m, "%s; if it does not go on: systemctl restart libvirtd there", err.msg);
+		if (err_is(&err, E_REMOTE)) /* it will not be able to later, either: the waiting has to end */
+			steer_abort(w, E_MIGRATE);
 	} else if (n) {
 		migration_note(m,
 			       "%s: libvirt has not begun for %lld s, and %s does not know the guest; ended its silent "

@@ -330,6 +330,14 @@ struct diagnosis diagnose_record(const struct guest_look *src, const struct gues
 	return of_verdict(v, rule);
 }
 
+struct diagnosis diagnose_leftover(const struct guest_look *src, const struct guest_look *dst, bool moved)
+{
+	if (src->state == GUEST_UNKNOWN || dst->state == GUEST_UNKNOWN)
+		return found(FOUND_UNDECIDED, SIZE_MAX, SIZE_MAX, "a host cannot be asked");
+	return found(moved ? FOUND_MOVED : FOUND_STAYED, SIZE_MAX, SIZE_MAX,
+		     "it has ended, and something is left to be done at a host that did not answer then");
+}
+
 char *diagnosis_command(const struct diagnosis *d, const char *guest, const char *keep_host, const char *other_host)
 {
 	const struct finding_info *i = &finding_infos[d->kind];

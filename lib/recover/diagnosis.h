@@ -58,6 +58,9 @@ struct diagnosis diagnose(const struct presence *v, size_t n);
  */
 struct diagnosis diagnose_record(const struct guest_look *src, const struct guest_look *dst, bool cold, bool alive);
 
+/* Of one that has ended, and has left something: what became of the guest since is not asked, but both must answer. */
+struct diagnosis diagnose_leftover(const struct guest_look *src, const struct guest_look *dst, bool moved);
+
 /* The command that mends it (NULL: none does blindly): "vmmig recover web1 --keep HOST"; what is not said by the
  * finding in capitals. */
 char *diagnosis_command(const struct diagnosis *d, const char *guest, const char *keep_host, const char *other_host);

@@ -1102,6 +1102,174 @@ static void test_all_from_nth_call_fail(void **state)
 	every_fault((struct fault) { .kind = FAIL_BEFORE, .for_good = true });
 }
 
+/* ---- what was left is taken back, whatever has become of the guest since ---- */
+
+enum since { NOTHING, MOVED_ELSEWHERE, MOVED_ON /* the same, by vmmig */, MOVED_THERE, SHUT_DOWN, SINCES };
+
+/* vmmig has moved it from alpha to a third host. */
+static void journal_move_on(struct journal *j)
+{
+	struct migration_record r = { .guest = xstrdup("web1"), .uuid = xstrdup(UUID), .mode = xstrdup("block") };
+
+	r.from = xstrdup("alpha");
+	r.to = xstrdup("gamma");
+	usleep(2000); /* it begins later */
+	assert_int_equal(journal_begin(j, &r, NULL), 0);
+	r.status = MIG_COMPLETED;
+	r.exit_status = STATUS_OK;
+	r.ended_ms = r.started_ms;
+	assert_int_equal(journal_update(j, &r, NULL), 0);
+	migration_record_clear(&r);
+}
+
+static void happens(struct journal *j, enum since since)
+{
+	switch (since) {
+	case NOTHING:
+	case SINCES:
+		break;
+	case MOVED_ON:
+		journal_move_on(j);
+		put(&world->src, GUEST_ABSENT, GUEST_WHY_OTHER, 0);
+		break;
+	case MOVED_ELSEWHERE:
+		put(&world->src, GUEST_ABSENT, GUEST_WHY_OTHER, 0);
+		break;
+	case MOVED_THERE: /* by virsh, which leaves a definition */
+		put(&world->src, GUEST_SHUTOFF, GUEST_WHY_MIGRATED, 0);
+		put(&world->dst, GUEST_RUNNING, GUEST_WHY_MIGRATION, 1);
+		break;
+	case SHUT_DOWN:
+		put(&world->src, GUEST_SHUTOFF, GUEST_WHY_SHUTDOWN, 0);
+		break;
+	}
+}
+
+/* The newest record, if it has left something. */
+static bool newest_left(struct journal *j, struct migration_record *out)
+{
+	struct migration_record *v = NULL;
+	size_t n = 0;
+	bool left;
+
+	assert_int_equal(journal_list(j, UUID, false, 1, &v, &n, NULL), 0);
+	left = n && v[0].leftover;
+	if (left)
+		*out = v[0];
+	else if (n)
+		migration_record_clear(&v[0]);
+	free(v);
+	return left;
+}
+
+static enum status tidy(struct journal *j, const struct migration_record *r, struct err *err)
+{
+	struct move_options opt = { 0 };
+	struct report report = { .ops = &silent };
+	struct migration m = { .guest = "web1", .journal = j, .report = &report, .opt = &opt, .record = *r };
+	enum status status;
+
+	m.mode = MODE_BLOCK;
+	open_hosts(&m);
+	if (store->other_guest)
+		m.dst->conn = virConnectOpen("test:///default");
+	host_set_file_ops(m.src, &fake_files);
+	host_set_file_ops(m.dst, &fake_files);
+	status = migrate_tidy(&m, err);
+	migration_clear(&m);
+	close_hosts(&m);
+	return status;
+}
+
+static void judge_untouched(const struct world *w, const struct store *s)
+{
+	if (world->src.state != w->src.state || world->dst.state != w->dst.state ||
+	    world->dst.autostart != w->dst.autostart)
+		fail_msg("%s: the guest was touched", where);
+	for (int side = ALPHA; side <= BETA; side++)
+		for (size_t i = 0; i < NODES; i++)
+			if (s->host[side].v[i].kind &&
+			    !same_node(&s->host[side].v[i], find(&store->host[side], s->host[side].v[i].path)))
+				fail_msg("%s: %s was touched", where, s->host[side].v[i].path);
+}
+
+/* True: it was left something, and that was judged. */
+static bool tidied(enum outcome o, enum since since, struct err *failed)
+{
+	auto_free char *path = journal_path();
+	struct journal *j = journal_open(path, NULL);
+	struct migration_record r = { 0 };
+	struct err err auto_err = ERR_INIT;
+	bool left = newest_left(j, &r);
+	struct world before;
+	struct store files;
+	enum status status;
+	bool defined;
+
+	if (left) {
+		happens(j, since);
+		before = *world;
+		files = *store;
+		defined = world->dst.state != GUEST_ABSENT;
+		status = tidy(j, &r, &err);
+		snprintf(where, sizeof(where), "setting %td, outcome %d, since %d; %s; tidy: %d %s: %.200s",
+			 setting - settings, o, since, failed->id, (int)status, err.id ? err.id : "",
+			 err.msg ? err.msg : "");
+		if (*world->broken_rule)
+			fail_msg("%s: %s", where, world->broken_rule);
+		if (status != STATUS_OK && status != STATUS_UNDECIDED)
+			fail_msg("%s", where);
+		if (has_unfinished(j) != (status != STATUS_OK))
+			fail_msg("%s: the record does not say so", where);
+		if (since == MOVED_ELSEWHERE || since == MOVED_THERE ||
+		    ((since == SHUT_DOWN || since == MOVED_ON) && defined))
+			judge_untouched(&before, &files);
+		else if (status != STATUS_OK || world->dst.state != GUEST_ABSENT)
+			fail_msg("%s: not as it was before", where);
+		else
+			judge_nothing_left();
+		if (since == MOVED_ELSEWHERE && status != STATUS_UNDECIDED)
+			fail_msg("%s: nobody knows where it is", where);
+	}
+	journal_close(j);
+	return left;
+}
+
+/* The destination is silent from its first call of that name on. */
+static void silent_from(const char *call, enum outcome o, int *at, struct err *err)
+{
+	struct fault fault = { .kind = FAIL_BEFORE, .for_good = true };
+
+	for (fault.at = *at; fault.at < 300; fault.at++) {
+		err_clear(err);
+		run_world(o, fault, err);
+		*at = fault.at;
+		if (str_eq(world->hit, call))
+			return;
+	}
+	fail_msg("outcome %d: no call \"%s\"", o, call);
+}
+
+static void test_tidied(void **state)
+{
+	static const struct {
+		enum outcome o;
+		const char *call;
+	} cases[] = { { STAYS, "remove" }, { STAYS_DEFINED, "undefine" }, { STAYS_DEFINED, "remove" } };
+
+	(void)state;
+	for (size_t s = 0; s < ARRAY_SIZE(settings); s++)
+		for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+			for (int since = NOTHING, at = 1; since < SINCES; since++) {
+				struct err err auto_err = ERR_INIT;
+
+				setting = &settings[s];
+				silent_from(cases[i].call, cases[i].o, &at, &err);
+				if (!tidied(cases[i].o, (enum since)since, &err))
+					fail_msg("setting %zu, %s: nothing was left", s, cases[i].call);
+			}
+}
+
 static void test_nth_answer_lost(void **state)
 {
 	(void)state;
@@ -1605,6 +1773,7 @@ int main(void)
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_nth_call_fails),
 		cmocka_unit_test(test_all_from_nth_call_fail),
+		cmocka_unit_test(test_tidied),
 		cmocka_unit_test(test_nth_answer_lost),
 		cmocka_unit_test(test_journal_fails),
 		cmocka_unit_test(test_journal_fails_for_good),

@@ -1385,8 +1385,10 @@ static void *work(void *arg)
 {
 	struct working *w = arg;
 
-	w->status = w->adopt ? migrate_adopt(&w->m, false, w->err)
-			     : migrate_walk(&w->m, phases, ARRAY_SIZE(phases), w->err);
+	if (!w->adopt)
+		w->status = migrate_walk(&w->m, phases, ARRAY_SIZE(phases), w->err);
+	else
+		w->status = w->m.record.leftover ? migrate_tidy(&w->m, w->err) : migrate_adopt(&w->m, false, w->err);
 	interrupt_ack();
 	return NULL;
 }
@@ -1845,7 +1847,7 @@ static bool left_record(struct migration_record *out)
 	bool left;
 
 	assert_int_equal(journal_list(j, UUID, true, 1, &v, &n, NULL), 0);
-	left = n && !v[0].ended_ms;
+	left = n && (!v[0].ended_ms || v[0].leftover);
 	if (left) {
 		*out = v[0];
 		v[0] = (struct migration_record) { 0 };
@@ -1924,6 +1926,39 @@ static void test_killed_twice(void **state)
 }
 
 /* One that could not undo, since nothing answered any more, or nothing could be written: the next one does it. */
+static void adopted(void);
+
+/* A host fails for good, so that all cannot be taken back; once it is there again recover does it. */
+static void test_tidied(void **state)
+{
+	bool seen = false;
+
+	(void)state;
+	for (size_t s = 0; s < ARRAY_SIZE(settings); s++)
+		for (int at = 1 + (int)s % STRIDE; at < CALLS_MAX; at += STRIDE) {
+			struct fault fault = { .at = at, .kind = at % 2 ? FAIL_BEFORE : FAIL_AFTER, .for_good = true };
+			struct err err auto_err = ERR_INIT;
+			struct migration_record r = { 0 };
+			enum status status;
+			bool left;
+
+			setting = &settings[s];
+			new_all();
+			say_begin();
+			status = faulty_run(fault, NULL, &err);
+			if (world->calls < at)
+				break;
+			say_fault(fault);
+			say_end(status, &err);
+			left = left_record(&r) && r.leftover;
+			migration_record_clear(&r);
+			seen |= left;
+			if (left)
+				adopted();
+		}
+	assert_true(seen);
+}
+
 static void test_next_after_failure(void **state)
 {
 	static const struct fault faults[] = { { .for_good = true },
@@ -1960,29 +1995,43 @@ static void test_next_after_failure(void **state)
 
 /* ---- taken over ---- */
 
+/* And then it moves as if nothing had been. */
+static void judge_taken_back(void)
+{
+	judge_nothing_left();
+	judge_as_before();
+	next_one();
+	if (world->src.state != GUEST_ABSENT)
+		wrong("it was taken back, and does not move");
+}
+
 /* By one that meets no fault. */
 static void adopted(void)
 {
 	struct migration_record r = { 0 };
 	struct world before = *world;
 	struct err err auto_err = ERR_INIT;
+	bool leftover, moved;
 	enum status status;
 
 	if (!left_record(&r))
 		return;
+	leftover = r.leftover;
+	moved = leftover && r.status == MIG_COMPLETED;
 	status = faulty_run((struct fault) { 0 }, &r, &err);
 	say_end(status, &err);
 	judge_always();
 	switch (status) {
-	case STATUS_OK: /* finished */
-		judge_arrived();
+	case STATUS_OK: /* finished; or tidied up */
+		if (leftover && store->unfinished)
+			wrong("it is tidied up, and the record does not say so");
+		if (!leftover || moved)
+			judge_arrived();
+		else
+			judge_taken_back();
 		return;
-	case STATUS_CANCELLED: /* taken back; and then it moves as if nothing had been */
-		judge_nothing_left();
-		judge_as_before();
-		next_one();
-		if (world->src.state != GUEST_ABSENT)
-			wrong("it was taken back, and does not move");
+	case STATUS_CANCELLED:
+		judge_taken_back();
 		return;
 	case STATUS_UNDECIDED:
 		if (!states_are(&before))
@@ -2452,6 +2501,7 @@ int main(void)
 		cmocka_unit_test(test_killed_at_nth_statement),
 		cmocka_unit_test(test_killed_twice),
 		cmocka_unit_test(test_next_after_failure),
+		cmocka_unit_test(test_tidied),
 		cmocka_unit_test(test_adopted_after_nth_call),
 		cmocka_unit_test(test_adopted_after_nth_statement),
 		cmocka_unit_test(test_adopted_with_device),

@@ -102,12 +102,14 @@ static void records(void **state)
 	r.downtime_ms = 56;
 	r.bytes = 1ull << 40;
 	r.ended_ms = r.started_ms + 1234;
+	r.new_there = r.leftover = true;
 	assert_int_equal(journal_update(j, &r, NULL), 0);
 
 	journal_close(STEAL(j));
 	j = open_at(p->path);
 	assert_int_equal(journal_find(j, r.id, &back, NULL), 0);
 	assert_string_equal(back.id, r.id);
+	assert_true(back.new_there && back.leftover);
 	assert_string_equal(back.guest, "web1");
 	assert_string_equal(back.uuid, r.uuid);
 	assert_string_equal(back.mode, "live");
@@ -378,7 +380,7 @@ static void foreign_files(void **state)
 
 	journal_close(open_at(path));
 	sql(path, "PRAGMA user_version = 99");
-	expect_refused(path, "has version 99, and this vmmig knows versions up to 5");
+	expect_refused(path, "has version 99, and this vmmig knows versions up to 6");
 	unlink(path);
 	write_bytes(path, "", 0); /* as left by touch, or by an end in the middle of the making */
 	journal_close(open_at(path));
@@ -872,7 +874,8 @@ static void an_older_schema(void **state)
 
 	begin(j, &r, "web1");
 	journal_close(j);
-	sql(p->path, "DROP TABLE definition; PRAGMA user_version = 4");
+	sql(p->path, "DROP TABLE definition; ALTER TABLE migration DROP COLUMN new_there;"
+		     "ALTER TABLE migration DROP COLUMN leftover; PRAGMA user_version = 4");
 	j = open_at(p->path);
 	assert_int_equal(journal_find(j, r.id, &back, NULL), 0);
 	assert_string_equal(back.guest, "web1");
@@ -932,6 +935,28 @@ static void unfinished(void **state)
 	expect_list(j, UUID_1, true, 1, "a ");
 }
 
+/* What is left at a host stays there, wherever the guest goes afterwards. */
+static void unfinished_with_leftover(void **state)
+{
+	struct place *p = *state;
+	auto_journal struct journal *j = open_at(p->path);
+	auto_record struct migration_record r = { 0 };
+
+	record(j, "a", UUID_1, "block", 1, true, STATUS_UNREACHABLE);
+	expect_list(j, NULL, true, 0, "");
+	begin(j, &r, "b");
+	r.exit_status = STATUS_FAILED;
+	r.ended_ms = r.started_ms;
+	r.leftover = true;
+	assert_int_equal(journal_update(j, &r, NULL), 0);
+	next_ms();
+	record(j, "b", r.uuid, "live", 1, true, STATUS_OK);
+	expect_list(j, NULL, true, 0, "b ");
+	r.leftover = false;
+	assert_int_equal(journal_update(j, &r, NULL), 0);
+	expect_list(j, NULL, true, 0, "");
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_place, remove_place)
 
 int main(void)
@@ -961,6 +986,7 @@ int main(void)
 		CASE(definitions_all_or_none),
 		CASE(an_older_schema),
 		CASE(unfinished),
+		CASE(unfinished_with_leftover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

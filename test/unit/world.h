@@ -318,12 +318,12 @@ static int f_abort(struct host *h, const char *uuid, struct err *err)
 }
 
 /* Of a source whose guest runs, while the destination knows nothing of it. */
-static int f_cut_silent(struct host *h, const struct strv *addresses, unsigned silent_ms, unsigned *ended,
+static int f_cut_silent(struct host *h, const struct strv *addresses, unsigned min_ms, unsigned max_ms, unsigned *ended,
 			struct err *err)
 {
 	int n;
 
-	(void)silent_ms;
+	(void)min_ms, (void)max_ms;
 	if (enter("cut-silent", &n, err))
 		return -1;
 	if (!is_source(h) || !guest_is_running(&world->src) ||
