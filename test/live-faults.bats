@@ -360,6 +360,35 @@ source_libvirtd_dies() {
 
 is_stopped() { [ "$(awk '/^State:/ {print $2}' "/proc/$(background_pid "$1")/status" 2>/dev/null)" = T ]; }
 
+# proving TAG: vmmig live g1, stopped while the tokens of both hosts are beside the image.
+proving() {
+	local i
+	for ((i = 0; i < 10; i++)); do
+		start_vmmig "$1" --json live g1 --from alpha --to beta
+		until compgen -G "$VMMIG_LAB_DIR/data/gluster/.vmmig-token-*-d" >/dev/null; do ! ended "$1" || return; done
+		kill -STOP "$(background_pid "$1")"
+		wait_until 10 is_stopped "$1"
+		! compgen -G "$VMMIG_LAB_DIR/data/gluster/.vmmig-token-*-d" >/dev/null || return 0
+		# too late: that one is called off
+		kill -INT "$(background_pid "$1")"
+		kill -CONT "$(background_pid "$1")"
+		finish "$1" 60
+	done
+	return 1
+}
+
+@test "the destination goes off while storage is proven: its token goes all the same" {
+	make_guest g1
+	proving a
+	fault power beta off
+	kill -CONT "$(background_pid a)"
+	finish a 90
+	[ "$status" = 3 ] || [ "$status" = 7 ]
+	fault power beta on
+	as_before
+	assert_nothing_left 10
+}
+
 # For ever, by itself: nothing it has sent is unanswered, so nothing it sends is refused by a host that has forgotten it.
 @test "the destination goes off while libvirt connects to it, and comes back: libvirt is freed, and the guest goes on" {
 	make_guest g1

@@ -10,7 +10,7 @@
  * A token has a name and a content nobody can guess, and the one who looks is not told the content. The making
  * command is held: its input ends when vmmig closes it, when vmmig is killed or when the connection breaks, and
  * in each case it removes what it made. Where nobody notices a broken connection it gives up after
- * two minutes.
+ * two minutes. A host that has died cannot: then the other one removes its tokens, where the storage is shared.
  *
  * File names go to the hosts as arguments and answers come back by position, so no name is ever syntax.
  * The look after both have made theirs is the first one anybody takes at that name, so no cache can hold a "not
@@ -211,6 +211,15 @@ static const char look_script[] = "LC_ALL=C LANGUAGE= users= out=; export LC_ALL
 				  "done\n"
 				  "printf 'seen %d%s;end\\n' \"$#\" \"$out\"\n";
 
+/* LIB NAME FILE…: the other host's. Where root has no rights, the token's owner has. */
+static const char sweep_script[] = "lib=$1 name=$2; shift 2\n"
+				   "eval \"$lib\"\n"
+				   "for p in \"$@\"; do\n"
+				   "	sweep1 \"$name\" \"$p\" 2>/dev/null\n"
+				   "	w=$(stat -c %u:%g -- \"$d/$name\" 2>/dev/null) || continue\n"
+				   "	as \"$w\" sweep1 \"$name\" \"$p\"\n"
+				   "done\n";
+
 /* What is proven together: images that several disks have in common are in it once. */
 struct item {
 	const struct image *image;
@@ -270,16 +279,20 @@ static void settle_unknown(struct item *items, size_t n, enum side side, const c
 
 /* ---- one batch ---- */
 
-/* The fixed words, then the batch's paths on one side. Freed as an array; the words are borrowed. */
+/* The fixed words (c may be NULL: none), then the batch's paths on one side. Freed as an array; the words are borrowed.
+ */
 static const char **batch_args(const char *a, const char *b, const char *c, struct item *items, size_t n, int side)
 {
 	const char **args = xcalloc(n + 4, sizeof(*args));
 
-	args[0] = a;
-	args[1] = b;
-	args[2] = c;
+	size_t words = 0;
+
+	args[words++] = a;
+	args[words++] = b;
+	if (c)
+		args[words++] = c;
 	for (size_t i = 0; i < n; i++)
-		args[3 + i] = items[i].path[side];
+		args[words + i] = items[i].path[side];
 	return args;
 }
 
@@ -370,6 +383,18 @@ static void look_for_tokens(struct run *r, struct item *items, size_t n)
 	}
 }
 
+/* That a host could not remove its tokens itself is all that is known of it: it may be dead. */
+static void sweep_for(struct run *r, struct item *items, size_t n, int lost)
+{
+	struct side_run *other = &r->side[!lost];
+	auto_free const char **args = batch_args(lib_script, r->side[lost].name, NULL, items, n, !lost);
+	struct exec_result res auto_exec = { 0 };
+	struct err err auto_err = ERR_INIT;
+
+	if (host_exec_wait(host_script_start(other->host, sweep_script, args, LOOK_MS), &res, &err) < 0)
+		log_info("%s: %s", host_label(other->host), err.msg);
+}
+
 static void prove_batch(struct run *r, struct item *items, size_t n)
 {
 	for (int s = SRC; s <= DST; s++) {
@@ -394,6 +419,8 @@ static void prove_batch(struct run *r, struct item *items, size_t n)
 		side->hold = NULL;
 		for (size_t i = 0; i < n; i++)
 			items[i].lost |= lost;
+		if (lost)
+			sweep_for(r, items, n, s);
 	}
 }
 
