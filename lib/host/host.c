@@ -221,14 +221,14 @@ int host_reopen(struct host *h, struct err *err)
 {
 	bool dead;
 
-	if (h->conn && virConnectIsAlive(h->conn) == 1)
-		return 0;
 	if (!h->ssh)
 		return err_set(err, E_DISCONNECTED, 0, "%s: it was never open", h->label);
-	libvirt_close(h);
 	pthread_mutex_lock(&h->ssh->lock);
 	dead = h->ssh->state == SSH_DEAD;
 	pthread_mutex_unlock(&h->ssh->lock);
+	if (!dead && h->conn && virConnectIsAlive(h->conn) == 1)
+		return 0; /* libvirt may not know yet that the session under it is dead */
+	libvirt_close(h);
 	if (dead) {
 		*ARRAY_ADD(h->old, h->old_n) = h->ssh;
 		h->ssh = ssh_create(h->spec);

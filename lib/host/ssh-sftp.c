@@ -13,6 +13,8 @@ static int fail(struct ssh *s, struct exec_job *job, const char *what)
 	sftp_session sftp = s->sftp;
 	int code = sftp ? sftp_get_error(sftp) : -1;
 
+	if (!ssh_is_connected(s->session))
+		return err_set(&job->err, E_DISCONNECTED, 0, "the SSH connection broke: %s", ssh_get_error(s->session));
 	if (code == SSH_FX_PERMISSION_DENIED)
 		return err_set(&job->err, E_REMOTE, 0, "%s \"%s\": permission denied", what, job->command);
 	return err_set(&job->err, E_REMOTE, 0, "%s \"%s\" by SFTP: error %d: %s", what, job->command, code,
@@ -27,7 +29,8 @@ static int open_sftp(struct ssh *s, struct exec_job *job)
 	if (s->sftp && sftp_init(s->sftp) == SSH_OK)
 		return 0;
 	fail(s, job, "read");
-	err_hint(&job->err, "sshd on the host needs its sftp subsystem: grep Subsystem /etc/ssh/sshd_config");
+	if (err_is(&job->err, E_REMOTE))
+		err_hint(&job->err, "sshd on the host needs its sftp subsystem: grep Subsystem /etc/ssh/sshd_config");
 	ssh_sftp_free(s);
 	return -1;
 }

@@ -66,11 +66,18 @@ static int job_fail(struct exec_job *job, enum err_id id, const char *why)
 	return -1;
 }
 
+/* libssh refused. If that is since the session broke, the thread is about to tell it to all jobs: see fail_jobs(). */
+static void job_refused(struct exec_job *job)
+{
+	if (ssh_is_connected(job->ssh->session))
+		job_fail(job, E_REMOTE, ssh_get_error(job->ssh->session));
+}
+
 static void job_new_channel(struct exec_job *job)
 {
 	job->channel = ssh_channel_new(job->ssh->session);
 	if (!job->channel) {
-		job_fail(job, E_REMOTE, "no channel");
+		job_refused(job);
 		return;
 	}
 	job->callbacks = xcalloc(1, sizeof(*job->callbacks));
@@ -90,15 +97,16 @@ static void probe_answered(struct exec_job *job, int rc)
 
 	if (rc == SSH_OK) {
 		job->answer = 1;
+		job->state = JOB_DONE;
 	} else if (strstr(why, "error (2)")) {
 		const char *words = strstr(why, "error (2) ");
 		auto_free char *clean = str_sanitize(words ? words + strlen("error (2) ") : why, 200);
 
 		buf_add(&job->result.errout, clean, strlen(clean));
+		job->state = JOB_DONE;
 	} else {
-		job_fail(job, E_REMOTE, why);
+		job_refused(job);
 	}
-	job->state = JOB_DONE;
 }
 
 static void job_opening(struct exec_job *job)
@@ -116,7 +124,7 @@ static void job_opening(struct exec_job *job)
 	else if (rc == SSH_OK)
 		job->state = JOB_REQUESTING;
 	else
-		job_fail(job, E_REMOTE, ssh_get_error(job->ssh->session));
+		job_refused(job);
 }
 
 static void job_requesting(struct exec_job *job)
@@ -126,7 +134,7 @@ static void job_requesting(struct exec_job *job)
 	if (rc == SSH_OK)
 		job->state = JOB_RUNNING;
 	else if (rc != SSH_AGAIN)
-		job_fail(job, E_REMOTE, ssh_get_error(job->ssh->session));
+		job_refused(job);
 }
 
 /* All there is to read now. Output beyond the limit is read and dropped, so that the command goes on. */
