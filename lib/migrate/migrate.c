@@ -130,7 +130,8 @@ const struct patience patience_default = { .abort_limit = 40000,
 					   .poll = 100,
 					   .stuck = 10000,
 					   .stuck_blind = 60000,
-					   .unheard = 120000 };
+					   .unheard = 120000,
+					   .cut_every = 5000 };
 
 void migration_patience(struct migration *m)
 {

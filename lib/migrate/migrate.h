@@ -76,6 +76,7 @@ struct patience {
 	int stuck;       /* a job without any movement, whose other half is gone, or that was aborted */
 	int stuck_blind; /* the same, when the destination does not answer */
 	int unheard;     /* a migration to begin, of which the destination knows nothing */
+	int cut_every;   /* connections were ended, and it has not helped */
 };
 extern const struct patience patience_default;
 

@@ -21,6 +21,7 @@ struct watch {
 	bool widened;                          /* memory has got the whole bandwidth */
 	uint64_t processed;                    /* bytes sent when the job last moved */
 	int64_t moved_ms, cut_ms;              /* when it did; when connections were last looked at to be cut */
+	unsigned cuts;                         /* how often QEMU's connections were */
 	bool dst_lost;                         /* the destination's connection to this machine has broken, too */
 	int64_t looked_ms, ended_ms;           /* when the source was looked at; since when its QEMU is gone */
 };

@@ -3,6 +3,18 @@
 #include "base/clock.h"
 #include "migrate/perform-private.h"
 
+/* What the destination shows. Its libvirtd may have been started anew meanwhile: then it is connected to again. */
+static void look_there(struct watch *w, struct guest_look *dst)
+{
+	struct migration *m = w->m;
+
+	guest_look(m->dst, m->record.uuid, true, dst);
+	if (dst->state != GUEST_UNKNOWN)
+		return;
+	w->dst_lost |= host_reopen(m->dst, NULL) == 1;
+	guest_look(m->dst, m->record.uuid, true, dst);
+}
+
 /* May the source's connections be ended? Only before the switchover: while the guest runs here, it does not over there.
  */
 static bool is_stuck(struct watch *w, int64_t still_ms)
@@ -15,7 +27,7 @@ static bool is_stuck(struct watch *w, int64_t still_ms)
 		return false;
 	if (w->abort_since_ms)
 		return true;
-	guest_look(m->dst, m->record.uuid, true, &dst);
+	look_there(w, &dst);
 	return (dst.state == GUEST_ABSENT && dst.qemu_pids == 0) ||
 	       (dst.state == GUEST_UNKNOWN && still_ms > m->patience.stuck_blind);
 }
@@ -40,7 +52,9 @@ static void addresses_of(const struct migration *m, const struct host_facts *f, 
 /*
  * When the network between the hosts is cut while disks are mirrored, libvirt gives up after its keepalive, and then
  * waits for QEMU, which waits for TCP: a quarter of an hour and more, with the job in the way of everything else. Once
- * nothing moves and the other half is proven gone, the connections are ended for it.
+ * nothing moves and the other half is proven gone, the connections are ended for it. If that does not help, there are
+ * none: libvirt 9.0 waits for the end of a mirror that it was told of while it asked QEMU about another disk's. What
+ * wakes it up is a wish to abort.
  */
 static void cut_qemu(struct watch *w, int64_t still_ms)
 {
@@ -52,11 +66,14 @@ static void cut_qemu(struct watch *w, int64_t still_ms)
 
 	if (!is_stuck(w, still_ms))
 		return;
-	migration_note(m, "%s: nothing has moved for %lld s; ending QEMU's connections to %s", host_label(m->src),
-		       (long long)still_ms / 1000, host_label(m->dst));
+	if (w->cuts++)
+		guest_abort_job(m->src, m->record.uuid, NULL);
+	else
+		migration_note(m, "%s: nothing has moved for %lld s; ending QEMU's connections to %s",
+			       host_label(m->src), (long long)still_ms / 1000, host_label(m->dst));
 	f = facts_of_destination(m, &asked);
 	addresses_of(m, f, &addresses);
-	if (guest_cut(m->src, m->record.uuid, &addresses, f->port_min, f->port_max, &err) < 0)
+	if (guest_cut(m->src, m->record.uuid, &addresses, f->port_min, f->port_max, &err) < 0 && w->cuts == 1)
 		migration_note(m, "%s", err.msg);
 	host_facts_clear(&asked);
 }
@@ -70,11 +87,7 @@ static bool is_unheard_of(struct watch *w, int64_t still_ms)
 	guest_look(m->src, m->record.uuid, false, &src);
 	if (!guest_is_active(&src))
 		return false;
-	guest_look(m->dst, m->record.uuid, true, &dst);
-	if (dst.state == GUEST_UNKNOWN) {
-		w->dst_lost |= host_reopen(m->dst, NULL) == 1;
-		guest_look(m->dst, m->record.uuid, true, &dst);
-	}
+	look_there(w, &dst);
 	if (dst.state == GUEST_UNKNOWN)
 		return still_ms > m->patience.stuck_blind;
 	return !guest_is_active(&dst) && dst.qemu_pids == 0 &&
@@ -124,11 +137,10 @@ static void cut_libvirt(struct watch *w, int64_t still_ms)
 
 void stuck_cut(struct watch *w)
 {
-	enum { EVERY_MS = 5000 };
 	struct migration *m = w->m;
 	int64_t now = clock_ms(), still = now - (w->moved_ms ? w->moved_ms : w->begin_ms);
 
-	if (still < m->patience.stuck || now - w->cut_ms < EVERY_MS)
+	if (still < m->patience.stuck || now - w->cut_ms < m->patience.cut_every)
 		return;
 	w->cut_ms = now;
 	if (!w->processed)

@@ -137,16 +137,26 @@ static int begin_hang(struct migration *m, struct err *err)
 {
 	world->hang = as_it_hangs.hang;
 	world->job_polls = as_it_hangs.job_polls;
+	world->mirrors = as_it_hangs.mirrors;
 	world->dst.state = as_it_hangs.dst.state;
 	world->dst.qemu_pids = as_it_hangs.dst.qemu_pids;
-	m->patience.stuck = m->patience.stuck_blind = m->patience.unheard = 20;
+	m->patience.stuck = m->patience.stuck_blind = m->patience.unheard = m->patience.cut_every = 20;
+	if (fake_begin(m, err) < 0)
+		return -1;
+	if (world->mirrors) {
+		strv_add(&m->move.disks, "vda");
+		m->patience.stuck = m->patience.stuck_blind = 300; /* not before its movement is read */
+	}
 	m->patience.abort_limit = 5000;
 	strv_add(&m->facts.dst.addresses, "10.0.0.2");
-	return fake_begin(m, err);
+	return 0;
 }
 
-/* libvirt waits for a destination that has forgotten it: it is freed, but only when nothing has begun there. */
-static void test_unheard_of(void **state)
+/*
+ * libvirt waits for a destination that has forgotten it: it is freed, but only when nothing has begun there. Or for a
+ * mirror that has ended: when there is no connection to end, the wish to abort frees it.
+ */
+static void test_hangs(void **state)
 {
 	static const struct {
 		struct world as;
@@ -155,6 +165,10 @@ static void test_unheard_of(void **state)
 		{ { .hang = 1, .dst.state = GUEST_ABSENT }, 0 },
 		{ { .hang = 1, .dst.state = GUEST_UNKNOWN }, 0 },
 		{ { .hang = -1, .dst.state = GUEST_ABSENT }, 1 },
+		{ { .hang = 1, .mirrors = true, .dst.state = GUEST_ABSENT }, 0 },
+		{ { .hang = 1, .mirrors = true, .dst.state = GUEST_UNKNOWN }, 0 },
+		{ { .hang = -1, .mirrors = true, .dst.state = GUEST_ABSENT }, 1 },
+		{ { .hang = 1, .mirrors = true, .job_polls = 10, .dst.state = GUEST_PAUSED, .dst.qemu_pids = 1 }, 0 },
 		{ { .hang = 1, .job_polls = 10, .dst.state = GUEST_PAUSED, .dst.qemu_pids = 1 }, 0 },
 		{ { .hang = 1, .job_polls = 10, .dst.state = GUEST_ABSENT, .dst.qemu_pids = 1 }, 0 },
 	};
@@ -236,7 +250,7 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes),          cmocka_unit_test(test_unheard_of),
+		cmocka_unit_test(test_outcomes),          cmocka_unit_test(test_hangs),
 		cmocka_unit_test(test_downtime_put_back), cmocka_unit_test(test_undo_before_perform),
 		cmocka_unit_test(test_nth_call_fails),    cmocka_unit_test(test_all_from_nth_call_fail),
 	};

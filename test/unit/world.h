@@ -63,7 +63,8 @@ struct world {
 	int aborts, postcopy; /* how often */
 	int job_polls;        /* so many questions find a job under way; then it has the outcome */
 	uint64_t age;         /* of QEMU at the source, s */
-	int hang; /* 1: libvirt has a job, and waits until its connections are ended: 2; -1: until it is to abort */
+	int hang;     /* 1: libvirt has a job, and waits until its connections are ended: 2; -1: until it is to abort */
+	bool mirrors; /* it has begun, and copies disks */
 	struct host *source;
 	char broken_rule[400]; /* "": none */
 };
@@ -241,6 +242,9 @@ static int f_migrate(struct host *src, struct host *dst, const char *uuid, const
 	for (int i = 0; world->hang && world->hang != 2 && i < 20000; i++)
 		usleep(500);
 	pthread_mutex_lock(&world_lock);
+	if (world->hang && world->hang != 2)
+		broken("libvirt waits for ever");
+	world->hang = world->hang ? 2 : 0;
 	settle_outcome();
 	pthread_mutex_unlock(&world_lock);
 	return world->outcome == ARRIVES ? 0 : err_set(err, E_MIGRATE, 0, "libvirt: some words");
@@ -256,6 +260,7 @@ static int f_job(struct host *h, const char *uuid, bool completed, struct job_st
 	*s = (struct job_stats) { .job = GUEST_JOB_NONE, .completed = completed, .downtime_ms = 12 };
 	if (world->hang == 1 || world->hang == -1) {
 		s->job = GUEST_JOB_MIGRATION_OUT;
+		s->disk_processed = world->mirrors;
 		if (world->job_polls && !--world->job_polls)
 			world->hang = 2; /* it was only slow */
 		return 0;
@@ -269,6 +274,13 @@ static int f_job(struct host *h, const char *uuid, bool completed, struct job_st
 		return -1;
 	settle_outcome();
 	return leave(n, 0, err);
+}
+
+static int f_disk_job(struct host *h, const char *uuid, const char *target, struct disk_job *j, struct err *err)
+{
+	(void)h, (void)uuid, (void)target, (void)err;
+	*j = (struct disk_job) { 0 };
+	return 0;
 }
 
 static int f_lease(struct host *h, const char *uuid, const char *who, struct exec_hold **lease, struct err *err)
@@ -318,6 +330,30 @@ static int f_abort(struct host *h, const char *uuid, struct err *err)
 }
 
 /* Of a source whose guest runs, while the destination knows nothing of it. */
+static void may_be_cut(struct host *h, const struct strv *addresses)
+{
+	if (!is_source(h) || !guest_is_running(&world->src) ||
+	    (world->dst.state != GUEST_ABSENT && world->dst.state != GUEST_UNKNOWN))
+		broken("connections were ended that may be in use");
+	world->dst.state = GUEST_ABSENT;
+	if (!strv_has(addresses, "10.0.0.2"))
+		broken("the destination's address is not told");
+}
+
+static int f_cut(struct host *h, const char *uuid, const struct strv *addresses, unsigned port_min, unsigned port_max,
+		 struct err *err)
+{
+	int n;
+
+	(void)uuid, (void)port_min, (void)port_max;
+	if (enter("cut", &n, err))
+		return -1;
+	may_be_cut(h, addresses);
+	if (world->hang == 1)
+		world->hang = 2;
+	return leave(n, world->hang == -1 ? -1 : 0, err);
+}
+
 static int f_cut_silent(struct host *h, const struct strv *addresses, unsigned min_ms, unsigned max_ms, unsigned *ended,
 			struct err *err)
 {
@@ -326,12 +362,9 @@ static int f_cut_silent(struct host *h, const struct strv *addresses, unsigned m
 	(void)min_ms, (void)max_ms;
 	if (enter("cut-silent", &n, err))
 		return -1;
-	if (!is_source(h) || !guest_is_running(&world->src) ||
-	    (world->dst.state != GUEST_ABSENT && world->dst.state != GUEST_UNKNOWN))
-		broken("connections were ended that may be in use");
-	world->dst.state = GUEST_ABSENT;
-	if (!strv_has(addresses, "10.0.0.2"))
-		broken("the destination's address is not told");
+	if (world->mirrors)
+		broken("it has begun, and libvirt's connections were ended");
+	may_be_cut(h, addresses);
 	*ended = world->hang == 1;
 	if (world->hang == 1)
 		world->hang = 2;
@@ -423,7 +456,9 @@ static const struct guest_ops fake_ops = {
 	.age = f_age,
 	.migrate = f_migrate,
 	.job = f_job,
+	.disk_job = f_disk_job,
 	.abort_job = f_abort,
+	.cut = f_cut,
 	.cut_silent = f_cut_silent,
 	.lease = f_lease,
 	.set_max_speed = f_set_speed,
@@ -495,7 +530,8 @@ static void open_hosts(struct migration *m)
 					  .poll = 1,
 					  .stuck = 60000,
 					  .stuck_blind = 60000,
-					  .unheard = 60000 };
+					  .unheard = 60000,
+					  .cut_every = 5000 };
 	m->src = host_new(&a);
 	m->dst = host_new(&b);
 	host_set_side(m->src, SIDE_SOURCE);
