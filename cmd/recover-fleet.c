@@ -35,6 +35,49 @@ enum status fleet_hosts_unknown(struct app *app, const struct fleet_hosts *f)
 	return status;
 }
 
+static int unknown_there(const struct migration *m, const struct fleet_host *h, struct err *err)
+{
+	const struct err *why = h->why.id ? &h->why : &h->survey_why;
+
+	err_set(err, E_UNDECIDED, 0, "%s: it may run there, and is not started: %s", h->name,
+		why->id ? why->msg : "unknown");
+	return err_hint(err, "once that host answers: vmmig recover %s", m->record.id);
+}
+
+static int judge_elsewhere(const struct migration *m, const struct fleet_hosts *f, const struct presence *p,
+			   char **where, struct err *err)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const char *name = f->fleet.v[i].name;
+
+		if (str_eq(name, m->record.from) || str_eq(name, m->record.to))
+			continue;
+		if (p[i].qemus || (p[i].look && guest_is_active(p[i].look))) {
+			*where = str_printf("%s has it", name);
+			return 1;
+		}
+		if (!p[i].known && m->record.leftover)
+			return unknown_there(m, &f->fleet.v[i], err);
+	}
+	return 0;
+}
+
+int look_elsewhere(struct migration *m, char **where, struct err *err)
+{
+	const struct strv all = { 0 };
+	struct fleet_hosts f = { 0 };
+	struct presence *p;
+	int rc;
+
+	if (fleet_hosts_look(m->look_arg, &all, 0, &f, err) < 0)
+		return -1;
+	p = fleet_presence(&f.fleet, m->record.uuid);
+	rc = judge_elsewhere(m, &f, p, where, err);
+	free(p);
+	fleet_hosts_free(&f);
+	return rc;
+}
+
 static int not_found(const struct fleet_hosts *f, const char *guest, struct err *err)
 {
 	struct strv silent auto_strv = { 0 };

@@ -29,6 +29,12 @@ void fleet_hosts_free(struct fleet_hosts *f);
 enum status fleet_hosts_unknown(struct app *app, const struct fleet_hosts *f);
 
 /*
+ * For struct migration, with an app: is it active on a third host? For what was left over some time ago, each one must
+ * have answered; one that was killed now is not to wait for all.
+ */
+int look_elsewhere(struct migration *m, char **where, struct err *err);
+
+/*
  * One guest of a fleet, looked at: its UUID (owned), what each host shows, and what that means. -1: E_GUEST_UNKNOWN, or
  * E_CONNECT when a host has not answered.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Migrations that are under way, or whose vmmig is gone: what cancel, tune and recover have in common. */
-#include "records.h"
+#include "recover.h"
 
 int under_way_find(struct app *app, const char *word, struct migration_record *r, struct err *err)
 {
@@ -49,7 +49,12 @@ enum status under_way_adopt(struct app *app, struct migration_record *r, bool ca
 	struct host *hosts[2] = { NULL, NULL };
 	auto_free char *guest = xstrdup(r->guest);
 	struct move_options opt;
-	struct migration m = { .guest = guest, .journal = app->journal, .report = &app->report, .opt = &opt };
+	struct migration m = { .guest = guest,
+			       .journal = app->journal,
+			       .report = &app->report,
+			       .opt = &opt,
+			       .look_elsewhere = look_elsewhere,
+			       .look_arg = app };
 	enum status status;
 
 	move_options_fill(app, &opt);

@@ -217,17 +217,25 @@ void hosts_free(struct host *const hosts[], size_t n)
 	free(threads);
 }
 
-int host_reopen(struct host *h, struct err *err)
+static bool is_dead(struct ssh *s)
 {
 	bool dead;
 
+	pthread_mutex_lock(&s->lock);
+	dead = s->state == SSH_DEAD;
+	pthread_mutex_unlock(&s->lock);
+	return dead;
+}
+
+int host_reopen(struct host *h, struct err *err)
+{
+	bool dead = h->ssh && is_dead(h->ssh);
+
+	/* libvirt may not know yet that the session under it is dead */
+	if (!dead && h->conn && virConnectIsAlive(h->conn) == 1)
+		return 0;
 	if (!h->ssh)
 		return err_set(err, E_DISCONNECTED, 0, "%s: it was never open", h->label);
-	pthread_mutex_lock(&h->ssh->lock);
-	dead = h->ssh->state == SSH_DEAD;
-	pthread_mutex_unlock(&h->ssh->lock);
-	if (!dead && h->conn && virConnectIsAlive(h->conn) == 1)
-		return 0; /* libvirt may not know yet that the session under it is dead */
 	libvirt_close(h);
 	if (dead) {
 		*ARRAY_ADD(h->old, h->old_n) = h->ssh;

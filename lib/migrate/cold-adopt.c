@@ -145,25 +145,51 @@ static bool is_simply_off(const struct guest_look *l)
 	return l->state == GUEST_SHUTOFF && l->why != GUEST_WHY_MIGRATED && l->qemu_pids == 0;
 }
 
-/* It may take weeks until somebody calls recover: who has started it since has also ended it. */
-static bool was_started_since(struct migration *m, int64_t at_ms)
+/* Is it by now on a host that this migration knows nothing of? 0: on none; 1: told; -1. */
+static int is_elsewhere(struct migration *m, struct err *err)
+{
+	auto_free char *where = NULL;
+	int rc = m->look_elsewhere ? m->look_elsewhere(m, &where, err) : 0;
+
+	if (rc > 0)
+		migration_note(m, "it is not started: %s", where);
+	return rc;
+}
+
+/*
+ * It may take weeks until somebody calls recover for what was left: who has started it since has also ended it. One
+ * that was killed just now is started as well when that cannot be told. 1: it is not to be started; -1.
+ */
+static int is_off_by_will(struct migration *m, int64_t at_ms, struct err *err)
 {
 	enum { TAIL = 1 << 20 };
 	auto_free char *log = guest_log_tail(m->src, m->record.guest, TAIL);
+	enum fact started = guest_log_has_start(log, at_ms);
 
-	return log && guest_log_has_start(log, at_ms);
+	if (started == FACT_YES)
+		migration_note(m,
+			       "%s: it was started since it was shut down for its move, and is off by somebody's will",
+			       host_label(m->src));
+	if (started != FACT_UNKNOWN || !m->record.leftover)
+		return started == FACT_YES;
+	err_set(err, E_UNDECIDED, 0,
+		"%s: it was shut down for its move, and its log does not tell whether it was started since",
+		host_label(m->src));
+	return err_hint(err, "if it is to run: virsh -c %s start %s; then: vmmig recover %s --reset-state",
+			host_uri(m->src), m->record.guest, m->record.id);
 }
 
 static int start_source(struct migration *m, const struct said *s, struct err *err)
 {
+	int rc;
+
 	if (!s->shut_down || !is_simply_off(&m->src_look))
 		return 0;
-	if (was_started_since(m, s->shut_down_ms)) {
-		migration_note(m,
-			       "%s: it was started since it was shut down for its move, and is off by somebody's will",
-			       host_label(m->src));
-		return 0;
-	}
+	rc = is_elsewhere(m, err);
+	if (rc == 0)
+		rc = is_off_by_will(m, s->shut_down_ms, err);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	if (migration_act(m, m->src, "start", guest_start, err) < 0) {
 		m->left_open = true;
 		return -1;
@@ -239,8 +265,14 @@ static int finish_forward(struct migration *m, const struct said *s, struct err 
 	for (size_t i = 0; i < s->copies.n && at_source; i++)
 		if (is_unchanged(m, s, s->copies.v[i], err) < 0)
 			return -1;
-	if (is_to_start(m, s) && migration_act(m, m->dst, "start", guest_start, err) < 0)
-		return -1;
+	if (is_to_start(m, s)) {
+		int rc = is_elsewhere(m, err);
+
+		if (rc != 0)
+			return rc < 0 ? -1 : undecided(m, "it is active on another host", err);
+		if (migration_act(m, m->dst, "start", guest_start, err) < 0)
+			return -1;
+	}
 	m->moved = true;
 	if (at_source && leave_source(m, err) < 0)
 		return -1;

@@ -194,7 +194,8 @@ void finish_forget_there(struct migration *m)
 	}
 	if (m->dst_look.state == GUEST_ABSENT || !why.id)
 		return;
-	m->left_open |= why.status == STATUS_UNREACHABLE;
+	m->left_open |=
+		m->dst_look.state == GUEST_UNKNOWN || why.status == STATUS_UNREACHABLE || why.status == STATUS_BUSY;
 	migration_note(m, "%s: it may be left defined there: %s; see virsh -c %s dominfo %s", host_label(m->dst),
 		       why.msg, host_uri(m->dst), m->record.uuid);
 }

@@ -27,10 +27,29 @@ bool guest_log_is_since(const char *line, int64_t wall_ms)
 	return day > 0 || (day == 0 && strncmp(line + 11, since + 11, 8) >= 0);
 }
 
-bool guest_log_has_start(char *log, int64_t wall_ms)
+static bool is_dated(const char *line)
 {
-	for (char *save = NULL, *p = strtok_r(log, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
-		if (strstr(p, ": starting up libvirt") && guest_log_is_since(p, wall_ms))
-			return true;
-	return false;
+	static const char day[] = "0000-00-00";
+
+	for (size_t i = 0; i < sizeof(day) - 1; i++)
+		if (day[i] == '-' ? line[i] != '-' : line[i] < '0' || line[i] > '9')
+			return false;
+	return true;
+}
+
+enum fact guest_log_has_start(char *log, int64_t wall_ms)
+{
+	bool started = false, older = false;
+
+	for (char *save = NULL, *p = log ? strtok_r(log, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save)) {
+		if (!is_dated(p))
+			continue;
+		if (!guest_log_is_since(p, wall_ms))
+			older = true;
+		else if (strstr(p, ": starting up libvirt"))
+			started = true;
+		else if (strstr(p, ": shutting down, reason=failed"))
+			started = false; /* it never ran */
+	}
+	return started ? FACT_YES : older ? FACT_NO : FACT_UNKNOWN;
 }

@@ -98,25 +98,26 @@ static bool keep_copy(struct migration *m, const struct made *d)
 	return true;
 }
 
-/* True: it stays, and is this migration's now. */
-static bool take_over(struct migration *m, const struct made *d)
+enum taken { GONE, OURS /* it stays, and is this migration's now */, LEFT };
+
+static enum taken take_over(struct migration *m, const struct made *d)
 {
 	auto_free char *why = NULL;
 	struct made_answer a;
 
 	if (d->kind == MADE_BACKING && wanted(m, d->path))
-		return d->have_id; /* one that is on its way is gone on with */
+		return d->have_id ? OURS : GONE; /* one that is on its way is gone on with */
 	if (keep_copy(m, d))
-		return false;
+		return GONE;
 	why = made_take_back(m, d, &a);
 	if (!why) {
 		effect_undone(m, d->effect);
-		return false;
+		return GONE;
 	}
 	if (d->kind == MADE_DIRECTORY) /* what is in it may go later, and it after that */
-		return true;
+		return OURS;
 	migration_note(m, "%s: %s was left: %s", host_label(m->dst), d->path, why);
-	return false;
+	return LEFT;
 }
 
 static void drop(struct made *d)
@@ -159,19 +160,33 @@ static bool may_have_lived_there(struct migration *m, const struct migration_rec
 	return false;
 }
 
+/* All that it has left is gone. One that was shut down for it is still to be started. */
+static void close_leftover(struct migration *m, struct migration_record *r, const struct effect_record *v, size_t n)
+{
+	if (!r->leftover)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i].kind, "shutdown"))
+			return;
+	r->leftover = false;
+	journal_update(m->journal, r, NULL);
+}
+
 /* Backwards, since what was made last lies in what was made first; what stays is taken over in its old order. */
-static void clear_one(struct migration *m, const struct migration_record *r, struct made **kept, size_t *kept_n)
+static void clear_one(struct migration *m, struct migration_record *r, struct made **kept, size_t *kept_n)
 {
 	struct err err auto_err = ERR_INIT;
 	struct effect_record *v = NULL;
 	size_t n = 0;
-	bool told = false;
+	bool told = false, all_gone;
 
 	if (journal_effects(m->journal, r->id, &v, &n, &err) < 0) {
 		log_warn("%s: %s", err.id, err.msg);
 		return;
 	}
-	for (size_t i = may_have_lived_there(m, r, v, n) ? 0 : n; i-- > 0;) {
+	all_gone = !may_have_lived_there(m, r, v, n);
+	for (size_t i = all_gone ? n : 0; i-- > 0;) {
+		enum taken taken;
 		struct made d;
 
 		if (!read_effect(&v[i], r->id, &d))
@@ -179,11 +194,15 @@ static void clear_one(struct migration *m, const struct migration_record *r, str
 		if (!told)
 			migration_note(m, "migration %s could not tidy up; taking back what it made", r->id);
 		told = true;
-		if (take_over(m, &d))
+		taken = take_over(m, &d);
+		all_gone &= taken == GONE;
+		if (taken == OURS)
 			*ARRAY_ADD(*kept, *kept_n) = d;
 		else
 			drop(&d);
 	}
+	if (all_gone)
+		close_leftover(m, r, v, n);
 	journal_effects_free(v, n);
 }
 

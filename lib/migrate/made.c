@@ -161,34 +161,43 @@ int made_image(struct migration *m, const char *path, const struct image_make *h
 
 /* ---- undo ---- */
 
-/* Does any file of this disk's chain, as the destination sees it, have that path? */
-static bool disk_uses(struct migration *m, const struct disk *k, const char *path)
+/* Does any file of this disk's chain, as the destination sees it, have that path? -1: the host has gone. */
+static int disk_uses(struct migration *m, const struct disk *k, const char *path, struct err *gone)
 {
 	struct image_chain c auto_image_chain = { 0 };
 	struct err err auto_err = ERR_INIT;
 
 	for (size_t i = 0; i < k->chain_n; i++)
 		if (str_eq(k->chain[i].path, path))
-			return true;
+			return 1;
 	if (!k->chain_n || !k->chain[0].path || k->chain[0].path[0] != '/' || k->chain_known)
-		return false;
-	if (image_chain(m->dst, k->chain[0].path, k->chain[0].format, true, &c, &err) < 0)
-		return true; /* not to be told: then it may */
+		return 0;
+	if (image_chain(m->dst, k->chain[0].path, k->chain[0].format, true, &c, &err) < 0) {
+		if (err.status != STATUS_UNREACHABLE)
+			return 1; /* not to be told: then it may */
+		err_move(gone, &err);
+		return -1;
+	}
 	for (size_t i = 0; i < c.n; i++)
 		if (str_eq(c.v[i].path, path))
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
-static bool guest_uses(struct migration *m, const char *uuid, const char *path)
+static int guest_uses(struct migration *m, const char *uuid, const char *path, struct err *gone)
 {
 	auto_free char *xml = guest_xml(m->dst, uuid, GUEST_XML_NOW, NULL);
 	struct domain *d auto_domain = xml ? domain_parse(xml, NULL) : NULL;
+	struct guest_look l auto_look = { 0 };
+	int rc = 0;
 
-	for (size_t i = 0; d && i < d->disks_n; i++)
-		if (disk_uses(m, &d->disks[i], path))
-			return true;
-	return !d;
+	for (size_t i = 0; d && rc == 0 && i < d->disks_n; i++)
+		rc = disk_uses(m, &d->disks[i], path, gone);
+	if (d)
+		return rc;
+	guest_look(m->dst, uuid, false, &l);
+	return l.state == GUEST_UNKNOWN ? err_set(gone, E_DISCONNECTED, 0, "%s", l.unknown_because)
+					: l.state != GUEST_ABSENT;
 }
 
 /* later: to be asked again also when the host has answered; what cannot be removed may stay so for good. */
@@ -209,9 +218,12 @@ static char *who_uses(struct migration *m, const char *path, struct made_answer 
 
 	if (guest_list(m->dst, &v, &n, &err) < 0)
 		return not_asked(a, true, &err);
-	for (size_t i = 0; i < n && !who; i++)
-		if (!str_eq(v[i].uuid, m->record.uuid) && guest_uses(m, v[i].uuid, path))
-			who = str_printf("guest %s uses it, or may", v[i].name);
+	for (size_t i = 0; i < n && !who; i++) {
+		int uses = str_eq(v[i].uuid, m->record.uuid) ? 0 : guest_uses(m, v[i].uuid, path, &err);
+
+		if (uses)
+			who = uses < 0 ? not_asked(a, true, &err) : str_printf("guest %s uses it, or may", v[i].name);
+	}
 	guest_list_free(v, n);
 	return who;
 }

@@ -107,6 +107,12 @@ struct migration {
 	const struct file_fact *also_facts;
 	struct copy_share *share;      /* cold */
 	struct interrupt_scope *scope; /* of the thread that works for it; NULL: the whole process */
+	/*
+	 * Before recover starts it: what do other hosts show? 0: it is on none; 1: it is, and *where says so (owned);
+	 * -1: E_UNDECIDED. NULL: there are no others.
+	 */
+	int (*look_elsewhere)(struct migration *m, char **where, struct err *err);
+	void *look_arg;
 	/* begin */
 	struct migration_record record;
 	struct exec_hold *lease;
@@ -208,8 +214,11 @@ void finish_forget_there(struct migration *m);
 char *guest_log_tail(struct host *h, const char *name, size_t max);
 /* QEMU and libvirt date their lines, in UTC by that host's clock. */
 bool guest_log_is_since(const char *line, int64_t wall_ms);
-/* Was it started then or later? Takes log apart. */
-bool guest_log_has_start(char *log, int64_t wall_ms);
+/*
+ * Was it started then or later? One that failed is none. Unknown: there is no log (NULL), or what there is begins
+ * later. Takes log apart.
+ */
+enum fact guest_log_has_start(char *log, int64_t wall_ms);
 /*
  * What record.leftover tells of is done, as far as it can be (tidy.c); its end stays as it is. E_UNDECIDED: something
  * is left, to a person or for another try; or what the hosts' connections and the lease give.

@@ -50,11 +50,22 @@ static void addresses_of(const struct migration *m, const struct host_facts *f, 
 }
 
 /*
+ * libvirt 9.0 may wait for ever for the end of a mirror that it was told of while it asked QEMU about another disk's.
+ * What wakes it up is a wish to abort.
+ */
+static void wake_libvirt(struct watch *w)
+{
+	struct migration *m = w->m;
+
+	if (w->cuts == 2)
+		migration_note(m, "%s: that has not helped; asking libvirt to stop the job, too", host_label(m->src));
+	guest_abort_job(m->src, m->record.uuid, NULL);
+}
+
+/*
  * When the network between the hosts is cut while disks are mirrored, libvirt gives up after its keepalive, and then
  * waits for QEMU, which waits for TCP: a quarter of an hour and more, with the job in the way of everything else. Once
- * nothing moves and the other half is proven gone, the connections are ended for it. If that does not help, there are
- * none: libvirt 9.0 waits for the end of a mirror that it was told of while it asked QEMU about another disk's. What
- * wakes it up is a wish to abort.
+ * nothing moves and the other half is proven gone, the connections are ended for it.
  */
 static void cut_qemu(struct watch *w, int64_t still_ms)
 {
@@ -66,11 +77,11 @@ static void cut_qemu(struct watch *w, int64_t still_ms)
 
 	if (!is_stuck(w, still_ms))
 		return;
-	if (w->cuts++)
-		guest_abort_job(m->src, m->record.uuid, NULL);
-	else
+	if (w->cuts++ == 0)
 		migration_note(m, "%s: nothing has moved for %lld s; ending QEMU's connections to %s",
 			       host_label(m->src), (long long)still_ms / 1000, host_label(m->dst));
+	else if (w->processed) /* else libvirt may still be about to connect: see cut_libvirt() */
+		wake_libvirt(w);
 	f = facts_of_destination(m, &asked);
 	addresses_of(m, f, &addresses);
 	if (guest_cut(m->src, m->record.uuid, &addresses, f->port_min, f->port_max, &err) < 0 && w->cuts == 1)
@@ -117,7 +128,7 @@ static void cut_libvirt(struct watch *w, int64_t still_ms)
 	struct strv addresses auto_strv = { 0 };
 	unsigned n = 0;
 
-	if ((!m->move.peer2peer && !m->adopted) || !is_unheard_of(w, still_ms))
+	if ((!m->move.peer2peer && !m->adopted) || max < min || !is_unheard_of(w, still_ms))
 		return; /* else vmmig's own connections are all there is */
 	addresses_of(m, facts_of_destination(m, &asked), &addresses);
 	if (guest_cut_silent(m->src, &addresses, (unsigned)min, (unsigned)(max < INT32_MAX ? max : INT32_MAX), &n,

@@ -13,16 +13,22 @@ static int left_to_a_person(struct migration *m, const char *why, struct err *er
 {
 	auto_free char *src = look_text(&m->src_look), *dst = look_text(&m->dst_look);
 
-	err_set(err, E_UNDECIDED, 0, "%s: %s; %s: %s; what the migration has left at %s stays", host_label(m->src), src,
-		host_label(m->dst), dst, host_name(m->dst));
-	return err_hint(
-		err,
-		"%s; see where it should be: vmmig recover %s; what was left: vmmig history %s; once nothing of "
-		"it is needed: vmmig recover %s --reset-state",
-		why, m->record.guest, m->record.id, m->record.id);
+	err_set(err, E_UNDECIDED, 0, "%s (%s: %s; %s: %s); what the migration has left at %s stays", why,
+		host_label(m->src), src, host_label(m->dst), dst, host_name(m->dst));
+	return err_hint(err,
+			"see where it should be: vmmig recover %s; what was left: vmmig history %s; once nothing of it "
+			"is needed: vmmig recover %s --reset-state",
+			m->record.guest, m->record.id, m->record.id);
 }
 
-/* Another one has taken it from there since: so it lived there, and not on what was made at the destination. */
+/* A later migration, and no rescue, has taken it from the source to a third host. */
+static bool is_later_move(const struct migration *m, const struct migration_record *r)
+{
+	return r->status == MIG_COMPLETED && r->started_ms > m->record.started_ms && str_eq(r->from, m->record.from) &&
+	       !str_eq(r->to, m->record.to) && !str_eq(r->mode, "recover");
+}
+
+/* Then it has lived at the source, and not on what was made at the destination. */
 static bool has_moved_on(struct migration *m)
 {
 	struct migration_record *v = NULL;
@@ -32,8 +38,7 @@ static bool has_moved_on(struct migration *m)
 	if (journal_list(m->journal, m->record.uuid, false, 0, &v, &n, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		moved |= v[i].status == MIG_COMPLETED && v[i].started_ms > m->record.started_ms &&
-			 str_eq(v[i].from, m->record.from);
+		moved |= is_later_move(m, &v[i]);
 	journal_list_free(v, n);
 	return moved;
 }
@@ -43,15 +48,43 @@ static bool is_at_source(const struct migration *m)
 	return m->src_look.state != GUEST_ABSENT && m->src_look.why != GUEST_WHY_MIGRATED;
 }
 
+/* Only a definition whose removal was begun, and has failed, can be the migration's own. */
+static bool has_left_definition(struct migration *m)
+{
+	struct effect_record *v = NULL;
+	bool left = false;
+	size_t n = 0;
+
+	if (journal_effects(m->journal, m->record.id, &v, &n, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i].kind, "undefine") && str_eq(v[i].host, host_name(m->dst)))
+			left = !str_eq(v[i].result, "done");
+	journal_effects_free(v, n);
+	return left;
+}
+
+/* It is there now, by whatever way. */
+static bool lives_at_destination(const struct migration *m, bool left_definition)
+{
+	const struct guest_look *dst = &m->dst_look;
+
+	return guest_is_active(dst) || dst->qemu_pids != 0 ||
+	       (dst->state == GUEST_SHUTOFF && m->src_look.state == GUEST_ABSENT && !left_definition);
+}
+
 /* One that had stayed. */
 static int take_back(struct migration *m, struct err *err)
 {
-	if (guest_is_active(&m->dst_look) || m->dst_look.qemu_pids != 0) {
+	bool left_definition = has_left_definition(m);
+
+	if (lives_at_destination(m, left_definition)) {
 		migration_note(m, "%s: the guest is there now: what the migration has left there is left to it",
 			       host_label(m->dst));
 		return 0;
 	}
-	finish_forget_there(m);
+	if (left_definition)
+		finish_forget_there(m);
 	if (m->dst_look.state != GUEST_ABSENT)
 		return m->left_open ? 0 : left_to_a_person(m, "it is defined at the destination", err);
 	if (!is_at_source(m) && !has_moved_on(m))

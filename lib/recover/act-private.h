@@ -26,7 +26,7 @@ const char *recovery_elsewhere(const struct recovery *r, size_t host);
 int recovery_run(struct recovery *r, const char *what, size_t keep, size_t other,
 		 int (*fn)(struct recovering *a, struct err *err), struct err *err);
 int recovering_begin(struct recovery *r, struct recovering *a, const char *what, size_t keep, size_t other,
-		     struct err *err);
+		     const char *from, struct err *err);
 int recovering_end(struct recovering *a, int rc, const struct err *err);
 bool recovering_becomes(struct recovering *a, bool (*is)(const struct recovering *a));
 /* E_UNDECIDED with what both hosts show; -1. */

@@ -52,7 +52,7 @@ static int lease_both(struct recovering *a, struct err *err)
 }
 
 int recovering_begin(struct recovery *r, struct recovering *a, const char *what, size_t keep, size_t other,
-		     struct err *err)
+		     const char *from, struct err *err)
 {
 	*a = (struct recovering) { .r = r };
 	a->m = (struct migration) {
@@ -67,7 +67,7 @@ int recovering_begin(struct recovery *r, struct recovering *a, const char *what,
 		.guest = xstrdup(fleet_guest_name(r->fleet, r->uuid)),
 		.uuid = xstrdup(r->uuid),
 		.mode = xstrdup("recover"),
-		.from = xstrdup(host_name(a->m.dst)),
+		.from = xstrdup(from ? from : host_name(a->m.dst)),
 		.to = xstrdup(host_name(a->m.src)),
 		.phase = xstrdup(what),
 	};
@@ -181,7 +181,7 @@ int recovery_run(struct recovery *r, const char *what, size_t keep, size_t other
 {
 	struct recovering a;
 
-	if (recovering_begin(r, &a, what, keep, other, err) < 0)
+	if (recovering_begin(r, &a, what, keep, other, NULL, err) < 0)
 		return -1;
 	return recovering_end(&a, fn(&a, err), err);
 }
@@ -374,7 +374,7 @@ int recover_kill(struct recovery *r, size_t host, bool and_start, struct err *er
 			      r->fleet->v[host].name);
 	if (!r->consent(r->consent_arg, question))
 		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
-	if (recovering_begin(r, &a, "kill", keep, host, err) < 0)
+	if (recovering_begin(r, &a, "kill", keep, host, NULL, err) < 0)
 		return -1;
 	a.host = host;
 	a.and_start = and_start;

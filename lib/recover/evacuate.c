@@ -173,10 +173,8 @@ static int evacuate(struct recovery *r, size_t dead, size_t to, const struct def
 			      r->fleet->v[to].name);
 	if (!r->consent(r->consent_arg, question))
 		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
-	if (recovering_begin(r, &a, "evacuate", to, to, err) < 0)
+	if (recovering_begin(r, &a, "evacuate", to, to, r->fleet->v[dead].name, err) < 0)
 		return -1;
-	free(a.m.record.from);
-	a.m.record.from = xstrdup(r->fleet->v[dead].name);
 	a.definition = definition;
 	a.host = dead;
 	a.fence = fence;

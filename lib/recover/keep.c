@@ -176,7 +176,7 @@ static int keep_against(struct recovery *r, size_t host, size_t other, struct er
 	if (recovery_told(r, "%s at %s", active ? "pause it, and stop it when confirmed," : "remove its definition",
 			  r->fleet->v[other].name))
 		return 0;
-	if (recovering_begin(r, &a, "keep", host, other, err) < 0)
+	if (recovering_begin(r, &a, "keep", host, other, NULL, err) < 0)
 		return -1;
 	a.host = other;
 	return recovering_end(&a, active ? keep_one(&a, err) : forget_definition(&a, err), err);

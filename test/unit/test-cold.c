@@ -97,6 +97,8 @@ static struct store {
 	bool still_served;   /* the guest's own files, in the end */
 	bool adopting;       /* how it was to move is not known then */
 	int snapshots;       /* that libvirt knows of at the destination */
+	char log[300];       /* libvirt's of the guest, at both hosts */
+	int elsewhere;       /* what other hosts show: look_elsewhere() */
 	enum person person;
 	int person_at; /* before this call */
 	bool person_did;
@@ -1054,6 +1056,13 @@ static void read_record(struct host *h, struct exec_job *job)
 
 	if (call("read", &n, &job->err))
 		return;
+	if (str_starts(job->command, "/var/log/libvirt/")) {
+		if (*store->log)
+			buf_addf(&job->result.out, "%s", store->log);
+		job->answer = !*store->log;
+		done("read", n, 0, &job->err);
+		return;
+	}
 	node = find(files_of(h), job->command);
 	job->answer = !node;
 	if (node)
@@ -1183,6 +1192,10 @@ static void new_journal(void)
 }
 
 /* All of it; the guest is off, unless it is to be shut down. */
+#define LOG_BEFORE "2020-01-01 10:00:00.000+0000: starting up libvirt version: 9.0.0\n"
+#define LOG_SINCE "2999-01-01 10:00:00.000+0000: starting up libvirt version: 9.0.0\n"
+#define LOG_FAILED "2999-01-01 10:00:01.000+0000: shutting down, reason=failed\n"
+
 static void new_all(void)
 {
 	new_world(ARRIVES, (struct fault) { 0 });
@@ -1191,6 +1204,7 @@ static void new_all(void)
 	if (!setting->shutdown)
 		put(&world->src, GUEST_SHUTOFF, GUEST_WHY_SHUTDOWN, 0);
 	world->src.autostart = true;
+	snprintf(store->log, sizeof(store->log), "%s", LOG_BEFORE);
 }
 
 static bool get_digest(void *arg, const char *host, const char *key, char hex[DIGEST_HEX + 1])
@@ -1427,6 +1441,14 @@ static bool is_served(struct copy_server *server, const char *path)
 	return served;
 }
 
+static int f_elsewhere(struct migration *m, char **where, struct err *err)
+{
+	(void)m;
+	if (store->elsewhere > 0)
+		*where = xstrdup("gamma has it");
+	return store->elsewhere < 0 ? err_set(err, E_UNDECIDED, 0, "gamma: it may run there") : store->elsewhere;
+}
+
 /* record: of the one to be adopted, or NULL. */
 static enum status run(struct journal *journal, const struct migration_record *record, struct err *err)
 {
@@ -1435,7 +1457,11 @@ static enum status run(struct journal *journal, const struct migration_record *r
 				    .start = setting->start };
 	struct sharing sharing = { .share = { .wait = share_wait } };
 	struct report report = { .ops = &silent };
-	struct working w = { .m = { .guest = "web1", .journal = journal, .report = &report, .opt = &opt },
+	struct working w = { .m = { .guest = "web1",
+				    .journal = journal,
+				    .report = &report,
+				    .opt = &opt,
+				    .look_elsewhere = f_elsewhere },
 			     .err = err,
 			     .adopt = record };
 	pthread_t thread;
@@ -1957,6 +1983,55 @@ static void test_tidied(void **state)
 				adopted();
 		}
 	assert_true(seen);
+}
+
+/* It was shut down for its move, and is still to be started: but is it, by now? */
+static void test_tidied_later(void **state)
+{
+	enum { LOST_AT = 7 }; /* a call after it was shut down */
+	static const struct {
+		const char *log;
+		int elsewhere;
+		bool starts;
+		enum status status;
+	} cases[] = {
+		{ LOG_BEFORE, 0, true, STATUS_OK },
+		{ LOG_BEFORE LOG_SINCE LOG_FAILED, 0, true, STATUS_OK },
+		{ LOG_BEFORE LOG_SINCE, 0, false, STATUS_OK },
+		{ LOG_BEFORE LOG_SINCE LOG_FAILED LOG_SINCE, 0, false, STATUS_OK },
+		{ LOG_SINCE, 0, false, STATUS_OK },
+		{ LOG_SINCE LOG_FAILED, 0, false, STATUS_UNDECIDED },
+		{ "QEMU says something\n", 0, false, STATUS_UNDECIDED },
+		{ "", 0, false, STATUS_UNDECIDED },
+		{ LOG_BEFORE, 1, false, STATUS_OK },
+		{ LOG_BEFORE, -1, false, STATUS_UNDECIDED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct migration_record r = { 0 };
+		struct err err auto_err = ERR_INIT;
+		enum status status;
+
+		setting = &settings[1];
+		new_all();
+		say_begin();
+		status = faulty_run((struct fault) { .at = LOST_AT, .for_good = true }, NULL, &err);
+		say_end(status, &err);
+		assert_true(left_record(&r) && r.leftover);
+		assert_int_equal(world->src.state, GUEST_SHUTOFF);
+		snprintf(store->log, sizeof(store->log), "%s", cases[i].log);
+		store->elsewhere = cases[i].elsewhere;
+		err_clear(&err);
+		status = faulty_run((struct fault) { 0 }, &r, &err);
+		say_end(status, &err);
+		say_where("; case %zu", i);
+		judge_always();
+		if (status != cases[i].status || guest_is_running(&world->src) != cases[i].starts)
+			wrong("it is started, or not");
+		if (store->unfinished != (status != STATUS_OK))
+			wrong("the record says something else");
+	}
 }
 
 static void test_next_after_failure(void **state)
@@ -2502,6 +2577,7 @@ int main(void)
 		cmocka_unit_test(test_killed_twice),
 		cmocka_unit_test(test_next_after_failure),
 		cmocka_unit_test(test_tidied),
+		cmocka_unit_test(test_tidied_later),
 		cmocka_unit_test(test_adopted_after_nth_call),
 		cmocka_unit_test(test_adopted_after_nth_statement),
 		cmocka_unit_test(test_adopted_with_device),
