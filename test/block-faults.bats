@@ -91,6 +91,24 @@ big_guest() { make_guest g1 --storage local --disk-size 16 --data 1 --data-size 
 	stays_whole
 }
 
+# answers_nobody HOST: its QEMU.
+answers_nobody() { ! on "$1" timeout 3 virsh qemu-monitor-command g1 '{"execute":"query-status"}' >/dev/null 2>&1; }
+
+@test "the destination loses its power while QEMU waits for it, and answers nobody: it is freed, and stays" {
+	big_guest
+	before
+	copying a
+	fault kill beta qemu:g1 -STOP
+	# what stops the guest waits for all that is on its way to the other QEMU, as a switchover does
+	on_virsh alpha qemu-monitor-command g1 '{"execute":"stop"}' >/dev/null 2>&1 3>&- &
+	wait_until 30 answers_nobody alpha
+	fault power beta off
+	fault power beta on
+	finish a 200
+	result_is 1 failed E-MIGRATE
+	stays_whole
+}
+
 # ended_with_libvirtd TAG: libvirt 9.0 may crash when QEMU ends while disks are mirrored (seen: a general protection
 # fault in its QEMU driver). On a host systemd starts it anew at once; in the lab this does.
 ended_with_libvirtd() {

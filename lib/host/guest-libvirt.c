@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "host/host-private.h"
 
-static bool last_error_is(int code)
+bool libvirt_failed_with(int code)
 {
 	virErrorPtr e = virGetLastError();
 
@@ -26,7 +26,7 @@ static int lookup(struct host *h, const char *uuid, virDomainPtr *dom, struct er
 	*dom = virDomainLookupByUUIDString(h->conn, uuid);
 	if (*dom)
 		return 0;
-	if (last_error_is(VIR_ERR_NO_DOMAIN))
+	if (libvirt_failed_with(VIR_ERR_NO_DOMAIN))
 		return 1;
 	return libvirt_error(err, virConnectIsAlive(h->conn) == 1 ? E_LIBVIRT : E_LIBVIRT_CONNECT, "look up domain %s",
 			     uuid);
@@ -133,88 +133,7 @@ static void map_state(int state, int reason, struct guest_look *l)
 	}
 }
 
-static uint64_t param_u64(virTypedParameterPtr p, int n, const char *name)
-{
-	unsigned long long v = 0;
-
-	virTypedParamsGetULLong(p, n, name, &v);
-	return v;
-}
-
-static enum guest_job map_job(int type, virTypedParameterPtr p, int n)
-{
-	int op = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
-
-	if (type == VIR_DOMAIN_JOB_NONE)
-		return GUEST_JOB_NONE;
-	virTypedParamsGetInt(p, n, VIR_DOMAIN_JOB_OPERATION, &op);
-	if (op == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT)
-		return GUEST_JOB_MIGRATION_OUT;
-	if (op == VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN)
-		return GUEST_JOB_MIGRATION_IN;
-	return GUEST_JOB_OTHER;
-}
-
-static void fill_stats(struct job_stats *s, virTypedParameterPtr p, int n)
-{
-	s->time_elapsed_ms = param_u64(p, n, VIR_DOMAIN_JOB_TIME_ELAPSED);
-	s->downtime_ms = param_u64(p, n, VIR_DOMAIN_JOB_DOWNTIME);
-	s->downtime_net_ms = param_u64(p, n, VIR_DOMAIN_JOB_DOWNTIME_NET);
-	s->setup_ms = param_u64(p, n, VIR_DOMAIN_JOB_SETUP_TIME);
-	s->data_total = param_u64(p, n, VIR_DOMAIN_JOB_DATA_TOTAL);
-	s->data_processed = param_u64(p, n, VIR_DOMAIN_JOB_DATA_PROCESSED);
-	s->data_remaining = param_u64(p, n, VIR_DOMAIN_JOB_DATA_REMAINING);
-	s->mem_total = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_TOTAL);
-	s->mem_processed = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_PROCESSED);
-	s->mem_remaining = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_REMAINING);
-	s->mem_bps = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_BPS);
-	s->mem_dirty_rate_pps = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE);
-	s->mem_page_size = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE);
-	s->mem_iteration = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_ITERATION);
-	s->mem_postcopy_requests = param_u64(p, n, VIR_DOMAIN_JOB_MEMORY_POSTCOPY_REQS);
-	s->disk_total = param_u64(p, n, VIR_DOMAIN_JOB_DISK_TOTAL);
-	s->disk_processed = param_u64(p, n, VIR_DOMAIN_JOB_DISK_PROCESSED);
-	s->disk_remaining = param_u64(p, n, VIR_DOMAIN_JOB_DISK_REMAINING);
-	s->disk_bps = param_u64(p, n, VIR_DOMAIN_JOB_DISK_BPS);
-	virTypedParamsGetInt(p, n, VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE, &s->auto_converge_throttle);
-}
-
-static int domain_job(virDomainPtr dom, bool completed, struct job_stats *s, struct err *err)
-{
-	virTypedParameterPtr p = NULL;
-	int type, n = 0;
-
-	memset(s, 0, sizeof(*s));
-	if (virDomainGetJobStats(dom, &type, &p, &n, completed ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0) < 0) {
-		/* "migration statistics are available only on the source host" */
-		if (last_error_is(VIR_ERR_OPERATION_UNSUPPORTED))
-			s->job = GUEST_JOB_MIGRATION_IN;
-		else if (last_error_is(VIR_ERR_OPERATION_INVALID)) /* "domain is not running" */
-			s->job = GUEST_JOB_NONE;
-		else
-			return libvirt_error(err, E_LIBVIRT, "job statistics");
-		return 0;
-	}
-	s->job = map_job(type, p, n);
-	s->completed = completed && type == VIR_DOMAIN_JOB_COMPLETED;
-	fill_stats(s, p, n);
-	virTypedParamsFree(p, n);
-	return 0;
-}
-
-/* Without asking QEMU: what libvirt knows of its last question. */
-static bool is_silent(virDomainPtr dom)
-{
-	enum { PATIENCE_MS = 10000 };
-	virDomainControlInfo c;
-
-	if (virDomainGetControlInfo(dom, &c, 0) < 0)
-		return false;
-	return c.state == VIR_DOMAIN_CONTROL_ERROR ||
-	       (c.state == VIR_DOMAIN_CONTROL_OCCUPIED && c.stateTime > PATIENCE_MS);
-}
-
-static int fill_look(virDomainPtr dom, struct guest_look *l, struct err *err)
+static int fill_look(struct host *h, virDomainPtr dom, struct guest_look *l, struct err *err)
 {
 	struct err ignored auto_err = ERR_INIT;
 	char uuid[VIR_UUID_STRING_BUFLEN];
@@ -222,7 +141,7 @@ static int fill_look(virDomainPtr dom, struct guest_look *l, struct err *err)
 	struct job_stats job;
 
 	if (virDomainGetState(dom, &state, &reason, 0) < 0) {
-		if (last_error_is(VIR_ERR_NO_DOMAIN)) { /* it went between two questions */
+		if (libvirt_failed_with(VIR_ERR_NO_DOMAIN)) { /* it went between two questions */
 			l->state = GUEST_ABSENT;
 			return 0;
 		}
@@ -239,9 +158,9 @@ static int fill_look(virDomainPtr dom, struct guest_look *l, struct err *err)
 	l->qemu_pids = -1;
 	if (!guest_is_active(l))
 		l->job = GUEST_JOB_NONE;
-	else if (domain_job(dom, false, &job, &ignored) == 0)
+	else if (lv_domain_job(h, dom, false, &job, &ignored) == 0)
 		l->job = job.job;
-	l->silent = guest_is_active(l) && is_silent(dom);
+	l->silent = guest_is_active(l) && (lv_is_silent(dom) || err_is(&ignored, E_TIMEOUT));
 	return 0;
 }
 
@@ -256,7 +175,7 @@ static int lv_look(struct host *h, const char *uuid, bool processes, struct gues
 	if (rc == 1) {
 		l->state = GUEST_ABSENT;
 		l->job = GUEST_JOB_NONE;
-	} else if (fill_look(dom, l, err) < 0) {
+	} else if (fill_look(h, dom, l, err) < 0) {
 		return -1;
 	}
 	l->qemu_pids = processes ? process_count(h, uuid, &ignored) : -1;
@@ -270,7 +189,7 @@ static int lv_find(struct host *h, const char *name, struct guest_look *l, struc
 	if (!h->conn)
 		return err_set(err, E_LIBVIRT_CONNECT, 0, "libvirt is not connected");
 	dom = virDomainLookupByName(h->conn, name);
-	if (!dom && !last_error_is(VIR_ERR_NO_DOMAIN))
+	if (!dom && !libvirt_failed_with(VIR_ERR_NO_DOMAIN))
 		return libvirt_error(err, E_LIBVIRT, "look up the domain by name");
 	if (!dom && strlen(name) == VIR_UUID_STRING_BUFLEN - 1)
 		lookup(h, name, &dom, NULL); /* -1: it was not a UUID after all */
@@ -279,7 +198,7 @@ static int lv_find(struct host *h, const char *name, struct guest_look *l, struc
 		l->job = GUEST_JOB_NONE;
 		return 0;
 	}
-	return fill_look(dom, l, err);
+	return fill_look(h, dom, l, err);
 }
 
 int guest_list(struct host *h, struct guest_look **out, size_t *n, struct err *err)
@@ -296,7 +215,7 @@ int guest_list(struct host *h, struct guest_look **out, size_t *n, struct err *e
 		struct guest_look l = { 0 };
 
 		if (rc == 0)
-			rc = fill_look(doms[i], &l, err);
+			rc = fill_look(h, doms[i], &l, err);
 		if (l.uuid)
 			*ARRAY_ADD(*out, *n) = l;
 		else
@@ -433,7 +352,7 @@ static int lv_job(struct host *h, const char *uuid, bool completed, struct job_s
 		s->job = GUEST_JOB_NONE;
 		return 0;
 	}
-	return domain_job(dom, completed, s, err);
+	return lv_domain_job(h, dom, completed, s, err);
 }
 
 /* libvirt shows the copy of a disk within a migration as a block job of that disk. */
@@ -472,7 +391,8 @@ static int lv_abort_job(struct host *h, const char *uuid, struct err *err)
 
 	if (!dom)
 		return -1;
-	if (virDomainAbortJob(dom) == 0 || last_error_is(VIR_ERR_OPERATION_INVALID)) /* no job yet, or it has ended */
+	if (virDomainAbortJob(dom) == 0 ||
+	    libvirt_failed_with(VIR_ERR_OPERATION_INVALID)) /* no job yet, or it has ended */
 		return 0;
 	return libvirt_error(err, E_LIBVIRT, "abort the migration job");
 }

@@ -48,6 +48,14 @@ int process_lease(struct host *h, const char *uuid, const char *who, struct exec
 
 /* The domain, for operations that need it to be there; the caller frees it. (guest-libvirt.c) */
 virDomainPtr lv_need(struct host *h, const char *uuid, struct err *err);
+/* Was that the code of this thread's last failure? (guest-libvirt.c) */
+bool libvirt_failed_with(int code);
+/*
+ * guest-job.c: the statistics of its job, bounded (E_TIMEOUT); and, without asking QEMU, what libvirt knows of its last
+ * question.
+ */
+int lv_domain_job(struct host *h, virDomainPtr dom, bool completed, struct job_stats *s, struct err *err);
+bool lv_is_silent(virDomainPtr dom);
 /* guest-defined.c */
 int lv_define(struct host *h, const char *xml, struct err *err);
 int lv_snapshots(struct host *h, const char *uuid, struct strv *xmls, size_t *current, struct err *err);

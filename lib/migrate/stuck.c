@@ -15,7 +15,9 @@ static void look_there(struct watch *w, struct guest_look *dst)
 	guest_look(m->dst, m->record.uuid, true, dst);
 }
 
-/* May the source's connections be ended? Only before the switchover: while the guest runs here, it does not over there.
+/*
+ * May the source's connections be ended? When nothing of it is over there; or, if that cannot be known, before the
+ * switchover: while the guest runs here, it does not over there.
  */
 static bool is_stuck(struct watch *w, int64_t still_ms)
 {
@@ -23,13 +25,13 @@ static bool is_stuck(struct watch *w, int64_t still_ms)
 	struct guest_look src auto_look = { 0 }, dst auto_look = { 0 };
 
 	guest_look(m->src, m->record.uuid, false, &src);
-	if (!guest_is_running(&src))
+	if (!guest_is_active(&src))
 		return false;
-	if (w->abort_since_ms)
+	if (w->abort_since_ms && guest_is_running(&src))
 		return true;
 	look_there(w, &dst);
 	return (dst.state == GUEST_ABSENT && dst.qemu_pids == 0) ||
-	       (dst.state == GUEST_UNKNOWN && still_ms > m->patience.stuck_blind);
+	       (dst.state == GUEST_UNKNOWN && guest_is_running(&src) && still_ms > m->patience.stuck_blind);
 }
 
 /* The destination's own; asked for when they are not known (one that was taken over), and *f is then the caller's. */
@@ -156,7 +158,7 @@ void stuck_cut(struct watch *w)
 	w->cut_ms = now;
 	if (!w->processed)
 		cut_libvirt(w, still);
-	if (w->moved_ms && m->move.disks.n)
+	if (m->adopted ? m->mode == MODE_BLOCK : w->moved_ms && m->move.disks.n)
 		cut_qemu(w, still);
 }
 

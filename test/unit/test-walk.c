@@ -138,6 +138,7 @@ static int begin_hang(struct migration *m, struct err *err)
 	world->hang = as_it_hangs.hang;
 	world->job_polls = as_it_hangs.job_polls;
 	world->mirrors = as_it_hangs.mirrors;
+	world->src.state = as_it_hangs.src.state ? as_it_hangs.src.state : GUEST_RUNNING;
 	world->dst.state = as_it_hangs.dst.state;
 	world->dst.qemu_pids = as_it_hangs.dst.qemu_pids;
 	m->patience.stuck = m->patience.stuck_blind = m->patience.unheard = m->patience.cut_every = 20;
@@ -168,6 +169,13 @@ static void test_hangs(void **state)
 		{ { .hang = 1, .mirrors = true, .dst.state = GUEST_ABSENT }, 0 },
 		{ { .hang = 1, .mirrors = true, .dst.state = GUEST_UNKNOWN }, 0 },
 		{ { .hang = -1, .mirrors = true, .dst.state = GUEST_ABSENT }, 1 },
+		{ { .hang = 1, .mirrors = true, .src.state = GUEST_PAUSED, .dst.state = GUEST_ABSENT }, 0 },
+		{ { .hang = 1,
+		    .mirrors = true,
+		    .src.state = GUEST_PAUSED,
+		    .job_polls = 10,
+		    .dst.state = GUEST_UNKNOWN },
+		  0 },
 		{ { .hang = 1, .mirrors = true, .job_polls = 10, .dst.state = GUEST_PAUSED, .dst.qemu_pids = 1 }, 0 },
 		{ { .hang = 1, .job_polls = 10, .dst.state = GUEST_PAUSED, .dst.qemu_pids = 1 }, 0 },
 		{ { .hang = 1, .job_polls = 10, .dst.state = GUEST_ABSENT, .dst.qemu_pids = 1 }, 0 },

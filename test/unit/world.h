@@ -205,6 +205,7 @@ static void settle_outcome(void)
 		put(&world->dst, GUEST_PAUSED, GUEST_WHY_MIGRATION, 1);
 		break;
 	case STAYS:
+		world->src.state = GUEST_RUNNING;
 		break;
 	case STAYS_HALF:
 		put(&world->dst, GUEST_PAUSED, GUEST_WHY_MIGRATION, 1);
@@ -332,8 +333,9 @@ static int f_abort(struct host *h, const char *uuid, struct err *err)
 /* Of a source whose guest runs, while the destination knows nothing of it. */
 static void may_be_cut(struct host *h, const struct strv *addresses)
 {
-	if (!is_source(h) || !guest_is_running(&world->src) ||
-	    (world->dst.state != GUEST_ABSENT && world->dst.state != GUEST_UNKNOWN))
+	bool absent = world->dst.state == GUEST_ABSENT;
+
+	if (!is_source(h) || !(guest_is_running(&world->src) ? absent || world->dst.state == GUEST_UNKNOWN : absent))
 		broken("connections were ended that may be in use");
 	world->dst.state = GUEST_ABSENT;
 	if (!strv_has(addresses, "10.0.0.2"))
