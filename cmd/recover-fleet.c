@@ -44,6 +44,12 @@ static int unknown_there(const struct migration *m, const struct fleet_host *h, 
 	return err_hint(err, "once that host answers: vmmig recover %s", m->record.id);
 }
 
+static int off_there(const struct migration *m, const char *name, struct err *err)
+{
+	err_set(err, E_UNDECIDED, 0, "%s has it by now, and it is off there: it is not started", name);
+	return err_hint(err, "once it is where it should be: vmmig recover %s --reset-state", m->record.id);
+}
+
 static int judge_elsewhere(const struct migration *m, const struct fleet_hosts *f, const struct presence *p,
 			   char **where, struct err *err)
 {
@@ -56,8 +62,10 @@ static int judge_elsewhere(const struct migration *m, const struct fleet_hosts *
 			*where = str_printf("%s has it", name);
 			return 1;
 		}
-		if (!p[i].known && m->record.leftover)
+		if (m->record.leftover && !p[i].known)
 			return unknown_there(m, &f->fleet.v[i], err);
+		if (m->record.leftover && p[i].look && p[i].look->state != GUEST_ABSENT)
+			return off_there(m, name, err);
 	}
 	return 0;
 }
@@ -66,9 +74,12 @@ int look_elsewhere(struct migration *m, char **where, struct err *err)
 {
 	const struct strv all = { 0 };
 	struct fleet_hosts f = { 0 };
+	const struct app *app = m->look_arg;
 	struct presence *p;
 	int rc;
 
+	if (!app->config->hosts_n)
+		return 0; /* its two hosts are all that are known */
 	if (fleet_hosts_look(m->look_arg, &all, 0, &f, err) < 0)
 		return -1;
 	p = fleet_presence(&f.fleet, m->record.uuid);

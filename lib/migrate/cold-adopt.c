@@ -179,6 +179,7 @@ static int is_off_by_will(struct migration *m, int64_t at_ms, struct err *err)
 			host_uri(m->src), m->record.guest, m->record.id);
 }
 
+/* 1: it stays off, and a note says why; -1: it is still to be started. */
 static int start_source(struct migration *m, const struct said *s, struct err *err)
 {
 	int rc;
@@ -188,12 +189,11 @@ static int start_source(struct migration *m, const struct said *s, struct err *e
 	rc = is_elsewhere(m, err);
 	if (rc == 0)
 		rc = is_off_by_will(m, s->shut_down_ms, err);
+	if (rc == 0)
+		rc = migration_act(m, m->src, "start", guest_start, err);
+	m->left_open |= rc < 0;
 	if (rc != 0)
-		return rc < 0 ? -1 : 0;
-	if (migration_act(m, m->src, "start", guest_start, err) < 0) {
-		m->left_open = true;
-		return -1;
-	}
+		return rc;
 	migration_note(m, "%s: it had been shut down for its move, and runs again", host_label(m->src));
 	return 0;
 }
@@ -218,12 +218,22 @@ static int may_roll_back(struct migration *m, const struct said *s, struct err *
 /* It has never been at the destination. */
 static int roll_back(struct migration *m, const struct said *s, struct err *err)
 {
+	int rc;
+
 	if (may_roll_back(m, s, err) < 0)
 		return -1;
 	leftovers_undo(m);
 	m->safe = true;
-	if (start_source(m, s, err) < 0)
+	rc = start_source(m, s, err);
+	if (rc < 0)
 		return -1;
+	if (rc > 0) {
+		err_set(err, E_CANCELLED, 0,
+			"it did not come to its end; what was made for it is taken back, and it stays off at %s",
+			host_label(m->src));
+		return err_hint(err, "see where it is: vmmig recover %s; and why: vmmig history %s", m->record.guest,
+				m->record.id);
+	}
 	err_set(err, E_CANCELLED, 0, "it did not come to its end; the guest is as before at %s", host_label(m->src));
 	return err_hint(err, "move it again: vmmig cold %s --from %s --to %s", m->record.guest, host_name(m->src),
 			host_name(m->dst));
@@ -301,7 +311,7 @@ int cold_start_again(struct migration *m, struct err *err)
 {
 	struct said s auto_said = { 0 };
 
-	return read_journal(m, &s, err) < 0 ? -1 : start_source(m, &s, err);
+	return read_journal(m, &s, err) < 0 || start_source(m, &s, err) < 0 ? -1 : 0;
 }
 
 static int settle(struct migration *m, struct err *err)

@@ -179,6 +179,15 @@ static int gave_up(struct migration *m, struct err *err)
 	return err_hint(err, "give it %s, or --policy must-finish", try);
 }
 
+/* Without the lease it was not begun; whoever tidies up later is to know that it is due. */
+static void remember_definition(struct migration *m, const struct err *why)
+{
+	int64_t effect = 0;
+
+	if (effect_begin(m, m->dst, "undefine", m->record.uuid, &effect, NULL) == 0)
+		effect_end(m, effect, why);
+}
+
 void finish_forget_there(struct migration *m)
 {
 	struct err why auto_err = ERR_INIT;
@@ -194,6 +203,8 @@ void finish_forget_there(struct migration *m)
 	}
 	if (m->dst_look.state == GUEST_ABSENT || !why.id)
 		return;
+	if (why.status == STATUS_UNREACHABLE || why.status == STATUS_BUSY)
+		remember_definition(m, &why);
 	m->left_open |=
 		m->dst_look.state == GUEST_UNKNOWN || why.status == STATUS_UNREACHABLE || why.status == STATUS_BUSY;
 	migration_note(m, "%s: it may be left defined there: %s; see virsh -c %s dominfo %s", host_label(m->dst),

@@ -39,17 +39,19 @@ static bool is_dated(const char *line)
 
 enum fact guest_log_has_start(char *log, int64_t wall_ms)
 {
-	bool started = false, older = false;
+	bool ran = false, started = false, older = false;
 
 	for (char *save = NULL, *p = log ? strtok_r(log, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save)) {
 		if (!is_dated(p))
 			continue;
-		if (!guest_log_is_since(p, wall_ms))
+		if (!guest_log_is_since(p, wall_ms)) {
 			older = true;
-		else if (strstr(p, ": starting up libvirt"))
+		} else if (strstr(p, ": starting up libvirt")) {
+			ran |= started;
 			started = true;
-		else if (strstr(p, ": shutting down, reason=failed"))
-			started = false; /* it never ran */
+		} else if (strstr(p, ": shutting down, reason=failed")) {
+			started = false; /* this time it never ran */
+		}
 	}
-	return started ? FACT_YES : older ? FACT_NO : FACT_UNKNOWN;
+	return ran || started ? FACT_YES : older ? FACT_NO : FACT_UNKNOWN;
 }

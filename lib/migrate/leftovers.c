@@ -98,7 +98,12 @@ static bool keep_copy(struct migration *m, const struct made *d)
 	return true;
 }
 
-enum taken { GONE, OURS /* it stays, and is this migration's now */, LEFT };
+enum taken {
+	GONE,
+	KEPT, /* to be gone on with, once this migration comes to it */
+	OURS, /* it stays, and is this migration's now */
+	LEFT,
+};
 
 static enum taken take_over(struct migration *m, const struct made *d)
 {
@@ -106,9 +111,9 @@ static enum taken take_over(struct migration *m, const struct made *d)
 	struct made_answer a;
 
 	if (d->kind == MADE_BACKING && wanted(m, d->path))
-		return d->have_id ? OURS : GONE; /* one that is on its way is gone on with */
+		return d->have_id ? OURS : KEPT;
 	if (keep_copy(m, d))
-		return GONE;
+		return KEPT;
 	why = made_take_back(m, d, &a);
 	if (!why) {
 		effect_undone(m, d->effect);

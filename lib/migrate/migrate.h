@@ -108,8 +108,8 @@ struct migration {
 	struct copy_share *share;      /* cold */
 	struct interrupt_scope *scope; /* of the thread that works for it; NULL: the whole process */
 	/*
-	 * Before recover starts it: what do other hosts show? 0: it is on none; 1: it is, and *where says so (owned);
-	 * -1: E_UNDECIDED. NULL: there are no others.
+	 * Before recover starts it: what do other hosts show? 0: it is on none; 1: it is active there, and *where says
+	 * so (owned); -1: not to be told, or E_UNDECIDED. NULL: there are no others.
 	 */
 	int (*look_elsewhere)(struct migration *m, char **where, struct err *err);
 	void *look_arg;

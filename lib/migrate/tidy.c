@@ -65,12 +65,13 @@ static bool has_left_definition(struct migration *m)
 }
 
 /* It is there now, by whatever way. */
-static bool lives_at_destination(const struct migration *m, bool left_definition)
+static bool lives_at_destination(struct migration *m, bool left_definition)
 {
 	const struct guest_look *dst = &m->dst_look;
 
 	return guest_is_active(dst) || dst->qemu_pids != 0 ||
-	       (dst->state == GUEST_SHUTOFF && m->src_look.state == GUEST_ABSENT && !left_definition);
+	       (dst->state == GUEST_SHUTOFF && m->src_look.state == GUEST_ABSENT && !left_definition &&
+		!has_moved_on(m));
 }
 
 /* One that had stayed. */

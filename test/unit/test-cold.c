@@ -97,7 +97,7 @@ static struct store {
 	bool still_served;   /* the guest's own files, in the end */
 	bool adopting;       /* how it was to move is not known then */
 	int snapshots;       /* that libvirt knows of at the destination */
-	char log[300];       /* libvirt's of the guest, at both hosts */
+	char log[400];       /* libvirt's of the guest, at both hosts */
 	int elsewhere;       /* what other hosts show: look_elsewhere() */
 	enum person person;
 	int person_at; /* before this call */
@@ -1999,6 +1999,7 @@ static void test_tidied_later(void **state)
 		{ LOG_BEFORE LOG_SINCE LOG_FAILED, 0, true, STATUS_OK },
 		{ LOG_BEFORE LOG_SINCE, 0, false, STATUS_OK },
 		{ LOG_BEFORE LOG_SINCE LOG_FAILED LOG_SINCE, 0, false, STATUS_OK },
+		{ LOG_BEFORE LOG_SINCE LOG_SINCE LOG_FAILED, 0, false, STATUS_OK },
 		{ LOG_SINCE, 0, false, STATUS_OK },
 		{ LOG_SINCE LOG_FAILED, 0, false, STATUS_UNDECIDED },
 		{ "QEMU says something\n", 0, false, STATUS_UNDECIDED },
