@@ -284,7 +284,6 @@ static void settle_unknown(struct item *items, size_t n, enum side side, const c
 static const char **batch_args(const char *a, const char *b, const char *c, struct item *items, size_t n, int side)
 {
 	const char **args = xcalloc(n + 4, sizeof(*args));
-
 	size_t words = 0;
 
 	args[words++] = a;

@@ -121,6 +121,7 @@ void effect_undone(struct migration *m, int64_t effect)
  * abort_limit, settle: libvirt's keepalive gives a dead peer 30 s (5 s, 5 times, and one more), then it
  * tidies up; so both are a little longer. stale, paused: libvirt does these at once when it does them at all.
  * stuck_blind: well behind that keepalive. unheard: sshd's LoginGraceTime, so no login takes longer.
+ * cut_every: what ending connections frees is gone within a second; this leaves room for a slow host.
  */
 const struct patience patience_default = { .abort_limit = 40000,
 					   .settle = 45000,

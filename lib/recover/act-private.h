@@ -25,6 +25,7 @@ const char *recovery_elsewhere(const struct recovery *r, size_t host);
 /* Leases, record, a fresh look; fn; the record's end. */
 int recovery_run(struct recovery *r, const char *what, size_t keep, size_t other,
 		 int (*fn)(struct recovering *a, struct err *err), struct err *err);
+/* from: where it comes from, for the record; NULL: the other one. */
 int recovering_begin(struct recovery *r, struct recovering *a, const char *what, size_t keep, size_t other,
 		     const char *from, struct err *err);
 int recovering_end(struct recovering *a, int rc, const struct err *err);

@@ -1191,11 +1191,11 @@ static void new_journal(void)
 	}
 }
 
-/* All of it; the guest is off, unless it is to be shut down. */
 #define LOG_BEFORE "2020-01-01 10:00:00.000+0000: starting up libvirt version: 9.0.0\n"
 #define LOG_SINCE "2999-01-01 10:00:00.000+0000: starting up libvirt version: 9.0.0\n"
 #define LOG_FAILED "2999-01-01 10:00:01.000+0000: shutting down, reason=failed\n"
 
+/* All of it; the guest is off, unless it is to be shut down. */
 static void new_all(void)
 {
 	new_world(ARRIVES, (struct fault) { 0 });

@@ -330,7 +330,7 @@ static int f_abort(struct host *h, const char *uuid, struct err *err)
 	return leave(n, 0, err);
 }
 
-/* Of a source whose guest runs, while the destination knows nothing of it. */
+/* Of a source, while nothing is at the destination; or that is not known, and the guest runs here. */
 static void may_be_cut(struct host *h, const struct strv *addresses)
 {
 	bool absent = world->dst.state == GUEST_ABSENT;
