@@ -194,14 +194,14 @@ static void set_limit(struct converge *c, uint64_t limit_ms, struct converge_act
 	a->limit_ms = limit_ms;
 }
 
-/* Was it asked for less than is set? The only case in which the limit goes down. */
-static bool cap_lowered(struct converge *c, const struct converge_policy *p, struct converge_action *a)
+/* The only case in which the limit goes down. */
+void converge_lower(struct converge *c, const struct converge_policy *p, struct converge_action *a)
 {
-	if (c->limit_ms <= converge_most_ms(p))
-		return false;
+	*a = (struct converge_action) { .what = CONVERGE_WAIT };
+	if (c->ended || c->limit_ms <= converge_most_ms(p))
+		return;
 	because(a, "no more than %llu ms are allowed now", (unsigned long long)p->cap_ms);
 	set_limit(c, converge_most_ms(p), a);
-	return true;
 }
 
 /*
@@ -401,7 +401,8 @@ static void step(struct converge *c, const struct converge_policy *p, const stru
 
 	if (!c->limit_ms)
 		c->limit_ms = converge_first_ms(p);
-	if (cap_lowered(c, p, a) || !r->iteration || !r->bps || r->at_ms <= 0 || (!new_pass && !new_cap))
+	converge_lower(c, p, a);
+	if (a->what != CONVERGE_WAIT || !r->iteration || !r->bps || r->at_ms <= 0 || (!new_pass && !new_cap))
 		return;
 	if (new_pass)
 		begin_pass(c, r);

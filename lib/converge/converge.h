@@ -16,7 +16,7 @@
  *   limit = converge_first_ms(&policy);           set it before the migration begins
  *   each reading: converge_step(&c, &policy, &reading, &action); act on it
  *
- * The policy may change between two steps (vmmig tune).
+ * The policy may change between two steps (vmmig tune): see converge_lower().
  */
 #ifndef CONVERGE_CONVERGE_H
 #define CONVERGE_CONVERGE_H
@@ -120,5 +120,11 @@ struct converge {
 
 void converge_step(struct converge *c, const struct converge_policy *p, const struct converge_reading *r,
 		   struct converge_action *a);
+
+/*
+ * The policy's cap was lowered: if the limit is above it, *a is CONVERGE_LIMIT with the new one, which is due at once,
+ * whatever the readings; else CONVERGE_WAIT. converge_step() does so, too, at its next reading.
+ */
+void converge_lower(struct converge *c, const struct converge_policy *p, struct converge_action *a);
 
 #endif

@@ -136,7 +136,7 @@ static void follow(struct migration *m, bool cancel)
 
 	/* whoever was there before has perhaps raised it */
 	if (guest_get_max_downtime(m->src, m->record.uuid, &f.w.converge.limit_ms, NULL) < 0)
-		f.w.converge.limit_ms = 0;
+		f.w.converge.limit_ms = converge_first_ms(&m->policy);
 	if (cancel && !f.w.postcopy) {
 		m->stop_asked = E_CANCELLED;
 		if (m->src_look.job == GUEST_JOB_MIGRATION_OUT) /* any other job is somebody else's */

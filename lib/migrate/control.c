@@ -39,12 +39,17 @@ static char *ask_postcopy(struct watch *w)
 	return NULL;
 }
 
-/* The policy takes it from here: it lowers the limit at once, and raises it when it is needed. */
+/* Who asked for less has it when this is answered; more is used when it is needed, as the policy sees it. */
 static char *ask_max_downtime(struct watch *w, uint64_t ms)
 {
 	auto_free char *text = str_printf("vmmig tune: %" PRIu64 " ms are allowed now", ms);
+	struct err err auto_err = ERR_INIT;
 
-	w->policy.cap_ms = w->m->record.max_downtime_ms = ms;
+	if (w->postcopy)
+		return xstrdup("post-copy is under way: the guest runs at the destination already");
+	if (steer_cap(w, ms, &err) < 0)
+		return xstrdup(err.msg);
+	w->m->record.max_downtime_ms = ms;
 	migration_journal(w->m); /* for whoever takes it over */
 	migration_decision(w->m, "wait", 0, 0, text);
 	return NULL;

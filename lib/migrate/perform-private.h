@@ -37,6 +37,8 @@ void watch_flush(struct watch *w);
 void steer_abort(struct watch *w, enum err_id why);
 /* Switches to post-copy: from then on there is no way back. */
 int steer_postcopy(struct watch *w, struct err *err);
+/* Another downtime is allowed, ms: a lower one holds when this comes back with 0; else nothing has changed. */
+int steer_cap(struct watch *w, uint64_t cap_ms, struct err *err);
 /* One step of the convergence policy. */
 void steer(struct watch *w, const struct converge_reading *r);
 /* So much for each of the streams there are now, when all together may have mib (0: no limit): what libvirt is given.

@@ -123,6 +123,7 @@ int perform_call(struct migration *m, struct err *err)
 		.begin_ms = clock_ms(),
 		.meter.memory = m->domain ? m->domain->memory_kib << 10 : 0,
 		.policy = m->policy,
+		.converge.limit_ms = converge_first_ms(&m->policy), /* prepare has set it */
 		.bandwidth_mib = m->opt->bandwidth_mib,
 		.postcopy = m->move.resume,
 	};

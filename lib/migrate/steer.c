@@ -24,6 +24,24 @@ void steer_abort(struct watch *w, enum err_id why)
 		migration_note(m, "%s", err.msg);
 }
 
+int steer_cap(struct watch *w, uint64_t cap_ms, struct err *err)
+{
+	struct migration *m = w->m;
+	struct converge_policy policy = w->policy;
+	struct converge converge = w->converge;
+	struct converge_action a;
+
+	policy.cap_ms = cap_ms;
+	converge_lower(&converge, &policy, &a);
+	if (a.what == CONVERGE_LIMIT && guest_set_max_downtime(m->src, m->record.uuid, a.limit_ms, err) < 0)
+		return -1;
+	w->policy = policy;
+	w->converge = converge;
+	if (a.reason[0])
+		migration_decision(m, converge_do_name(a.what), a.limit_ms, a.needed_ms, a.reason);
+	return 0;
+}
+
 /* QEMU goes on with the old limit if it does not take the new one: that is no reason to stop. */
 static int set_limit(struct watch *w, uint64_t limit_ms)
 {

@@ -142,8 +142,7 @@ void watch_read(struct watch *w)
 	int64_t now = clock_ms();
 	struct progress p = { .phase = "perform",
 			      .elapsed_ms = now - w->begin_ms,
-			      .max_downtime_ms =
-				      w->converge.limit_ms ? w->converge.limit_ms : converge_first_ms(&w->policy),
+			      .max_downtime_ms = w->converge.limit_ms,
 			      .postcopy = w->postcopy };
 	struct converge_reading r = { .at_ms = p.elapsed_ms, .postcopy = w->postcopy };
 	struct job_stats s;

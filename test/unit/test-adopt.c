@@ -195,7 +195,9 @@ static struct watch under_way(struct migration *m)
 	m->record.uuid = xstrdup(UUID);
 	m->record.phase = xstrdup("perform");
 	assert_int_equal(journal_begin(journal, &m->record, &err), 0);
-	return (struct watch) { .m = m, .polled_ms = -1000000, .policy = { .cap_ms = 300 } };
+	return (struct watch) {
+		.m = m, .polled_ms = -1000000, .policy = { .cap_ms = 300 }, .converge = { .limit_ms = 75 }
+	};
 }
 
 /* What is answered to it; caller frees. */
@@ -218,6 +220,32 @@ static void expect(struct watch *w, const char *kind, uint64_t value, const char
 
 	if (!strstr(answer, part))
 		fail_msg("%s: \"%s\", not \"%s\"", kind, answer, part);
+}
+
+/* It is in QEMU when this is answered, also before anything was read of the job. */
+static void a_lower_downtime_holds_at_once(void **state)
+{
+	struct report report = { .ops = &silent };
+	struct migration m = { .guest = "web1", .journal = journal, .report = &report, .opt = &opt, .mode = MODE_LIVE };
+	struct watch w = under_way(&m);
+
+	(void)state;
+	world->max_downtime = 75;
+	expect(&w, "max-downtime", 200, "done");
+	assert_int_equal(world->max_downtime, 75); /* more is used when it is needed */
+	expect(&w, "max-downtime", 50, "done");
+	assert_int_equal(world->max_downtime, 40);
+	assert_int_equal(w.converge.limit_ms, 40);
+	/* one that QEMU does not take has changed nothing */
+	world->fault = (struct fault) { .at = world->calls + 1 };
+	expect(&w, "max-downtime", 20, "injected");
+	assert_int_equal(w.policy.cap_ms, 50);
+	assert_int_equal(w.converge.limit_ms, 40);
+	assert_int_equal(m.record.max_downtime_ms, 50);
+	w.postcopy = true;
+	expect(&w, "max-downtime", 20, "post-copy is under way");
+	migration_clear(&m);
+	close_hosts(&m);
 }
 
 static void requests(void **state)
@@ -285,6 +313,7 @@ int main(void)
 		cmocka_unit_test(a_cancel),
 		cmocka_unit_test(a_cancel_stops_nobody_elses_job),
 		cmocka_unit_test(old_requests_are_not_carried_out),
+		cmocka_unit_test(a_lower_downtime_holds_at_once),
 		cmocka_unit_test(requests),
 	};
 
