@@ -123,17 +123,21 @@ static bool is_directory(struct migration *m, const char *path)
 	return yes;
 }
 
-/* The last one made is not needed: it goes at once. */
-static void drop_last(struct migration *m)
+/* The last one made is not needed: it goes at once. -1: it may be there, and undo tries again. */
+static int drop_last(struct migration *m, struct err *err)
 {
 	struct made *d = &m->made[m->made_n - 1];
 	struct made_answer a;
+	auto_free char *why = made_take_back(m, d, &a);
 
-	free(made_take_back(m, d, &a));
+	if (why)
+		return err_set(err, a.later ? E_DISCONNECTED : E_PREPARE, 0, "%s: %s cannot be removed: %s",
+			       host_label(m->dst), d->temp, why);
 	effect_undone(m, d->effect);
 	free(d->path);
 	free(d->temp);
 	m->made_n--;
+	return 0;
 }
 
 /* Two vmmig may want the same one at the same time; who comes second has it, too. */
@@ -145,9 +149,8 @@ int made_directory(struct migration *m, const char *path, const struct file_like
 	if (make(m, MADE_DIRECTORY, path, directory, NULL, like, &why) == 0)
 		return 0;
 	if (err_is(&why, E_PREPARE) && m->made_n > before && m->made[before].have_id && is_directory(m, path)) {
-		drop_last(m);
 		err_clear(&why);
-		return 0;
+		return drop_last(m, err);
 	}
 	err_move(err, &why);
 	return -1;

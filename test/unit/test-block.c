@@ -135,10 +135,11 @@ static const struct setting {
 	const char *pool;     /* what becomes of /pool */
 	const char *there[4]; /* files and directories of the destination */
 	enum source_disks source_disks;
+	const char *twin; /* another vmmig makes this directory just before */
 } settings[] = {
-	{ NULL, "/pool", { "/", "/pool", "/pool/other.img" }, SOURCE_QUARANTINE },
-	{ "/pool=/new/pool", "/new/pool", { "/" }, SOURCE_DELETE },
-	{ NULL, "/pool", { "/", "/pool", "/pool/base", "/pool/base/raw.img" }, SOURCE_KEEP },
+	{ NULL, "/pool", { "/", "/pool", "/pool/other.img" }, SOURCE_QUARANTINE, NULL },
+	{ "/pool=/new/pool", "/new/pool", { "/" }, SOURCE_DELETE, "/new" },
+	{ NULL, "/pool", { "/", "/pool", "/pool/base", "/pool/base/raw.img" }, SOURCE_KEEP, NULL },
 };
 static const struct setting *setting;
 
@@ -399,6 +400,8 @@ static int o_publish(struct host *h, const char *temp, const char *path, struct 
 
 	if (enter("publish", &n, err))
 		return -1;
+	if (setting->twin && str_eq(path, setting->twin) && !find(f, path))
+		add(f, path, 'd', "")->mine = true;
 	node = find(f, temp);
 	if (!node || !file_id_eq(node->id, id))
 		rc = err_set(err, E_PREPARE, 0, "%s is not what was made", temp);
