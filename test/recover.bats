@@ -170,6 +170,9 @@ left_something() {
 }
 PART=$IMAGES/.g1.qcow2.vmmig-part
 
+# define_at HOST: g1, from a file of the test.
+define_at() { on "$1" sh -c 'cat >/run/g1.xml && virsh define /run/g1.xml && rm /run/g1.xml' <"$BATS_TEST_TMPDIR/g1.xml"; }
+
 @test "it could not be taken back, since the destination was off: recover does it, and starts the guest that was shut down" {
 	left_something
 	run_json recover
@@ -182,7 +185,14 @@ PART=$IMAGES/.g1.qcow2.vmmig-part
 	assert_says "it is at neither of the two hosts"
 	assert_says "recover $ID --reset-state"
 	on_has beta "$PART"
-	on alpha sh -c 'cat >/run/g1.xml && virsh define /run/g1.xml && rm /run/g1.xml' <"$BATS_TEST_TMPDIR/g1.xml"
+	define_at alpha
+	# a third host knows it
+	define_at gamma
+	run_json recover "$ID"
+	assert_exit 4
+	assert_says "gamma has it by now, and it is off there"
+	has_state alpha g1 "shut off*"
+	on_virsh gamma undefine --domain g1
 	run_json recover --all --yes
 	assert_exit 0
 	wait_until 60 alive g1
