@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What lies between the scripts of the proofs and their verdicts: parsers of what hosts answer, and the decisions,
- * all pure. Nothing a host says is believed to be well-formed: a wrong count, a missing end or a
- * number out of range makes the whole answer unusable.
+ * What the files of the proofs have in common: the scripts and what is asked with them, and between those and the
+ * verdicts the parsers of what hosts answer, and the decisions, which are pure. Nothing a host says is believed to be
+ * well-formed: a wrong count, a missing end or a number out of range makes the whole answer unusable.
  */
 #ifndef CHECK_PROOF_PRIVATE_H
 #define CHECK_PROOF_PRIVATE_H
@@ -13,6 +13,10 @@ enum {
 	PROOF_SECRET_LEN = 32,  /* hexadecimal digits */
 	PROOF_BATCH_MAX = 256,  /* images asked about in one command */
 	PROOF_ADDRESS_MAX = 16, /* addresses one name may have */
+	/* exit statuses of scripts, which no program in them uses */
+	EXIT_NO_TOOL = 90,
+	EXIT_NOT_ROOT = 91,
+	EXIT_TIMEOUT = 124, /* timeout(1)'s */
 };
 
 /* What one host says of one image. */
@@ -70,6 +74,18 @@ char *proof_last_words(const char *words);
 /* Why the source's libvirt cannot log in, for people: out of virsh's standard error. user, address: of the URI. */
 char *proof_peer_reason(const char *words, const char *src_label, const char *dst_label, const char *user,
 			const char *address);
+
+/* The login of the source's libvirt at uri is tried; the job is peer_finish()'s to end. */
+struct exec_job *peer_begin(struct host *src, const char *uri);
+/* p->peer, peer_reason. wanted: the host name of the destination's libvirt; NULL: any. */
+void peer_finish(struct exec_job *job, struct host *src, struct host *dst, const char *wanted,
+		 struct connection_proof *p);
+
+/* p->bps, or bps_reason: what the source can write to p->port_address, where qemu-nbd listens. */
+void rate_measure(struct host *src, struct connection_proof *p);
+
+/* The scripts behind tokens (proof-storage-script.c). */
+extern const char token_lib_script[], token_make_script[], token_look_script[], token_sweep_script[];
 
 /* The parts of qemu+ssh://[user@]host[:port]/system; "" where not said. */
 struct ssh_uri {

@@ -30,196 +30,6 @@ enum {
 	LOOK_MS = 30000,
 };
 
-/*
- * Functions of both scripts; also run by themselves under another user.
- * make and look leave one record in $rec; lib/check/proof-private.h says what is in it.
- */
-static const char lib_script[] =
-	"nl='\n'\n"
-	/* $f: the file behind symbolic links; $d: its directory */
-	"place() {\n"
-	"	f=$1\n"
-	"	if [ -h \"$f\" ]; then\n"
-	"		f=$(readlink -f -- \"$1\" 2>/dev/null; echo x)\n"
-	"		f=${f%x} f=${f%\"$nl\"}\n"
-	"		[ -n \"$f\" ] || f=$1\n"
-	"	fi\n"
-	"	d=${f%/*}\n"
-	"}\n"
-	/* $obj: mode, device, inode, size and time of the file; $dd: device of its directory */
-	"object() {\n"
-	"	obj='e - - - -' dd=-\n"
-	"	[ ! -x \"${d:-/}\" ] || obj='n - - - -'\n"
-	"	set -- $(stat -L -c '%f %d %i %s %Y' -- \"$f\" \"${d:-/}\" 2>/dev/null)\n"
-	"	case $#,$1 in\n"
-	"	10,*) obj=\"$1 $2 $3 $4 $5\" dd=$7 ;;\n"
-	"	5,4*) dd=$2 ;;\n"
-	"	5,*) obj=\"$1 $2 $3 $4 $5\" ;;\n"
-	"	esac\n"
-	"}\n"
-	/* adds to $id what the device in sysfs directory $1 is made of */
-	"ident() {\n"
-	"	if [ -e \"$1/partition\" ]; then\n"
-	"		read -r v <\"$1/partition\" && id=$id,part:$v\n"
-	"		ident \"$1/..\"\n"
-	"		return\n"
-	"	fi\n"
-	"	if [ -r \"$1/dm/uuid\" ]; then read -r v <\"$1/dm/uuid\" && id=$id,dm:$v; fi\n"
-	"	set -- \"$1\" \"$1\"/slaves/*\n"
-	"	if [ -e \"$2\" ]; then\n"
-	"		shift\n"
-	"		for s in \"$@\"; do ident \"$s\"; done\n"
-	"		return\n"
-	"	fi\n"
-	"	for s in wwid device/wwid; do\n"
-	"		[ -r \"$1/$s\" ] || continue\n"
-	"		read -r v <\"$1/$s\" && id=$id,wwid:$v && return\n"
-	"	done\n"
-	"	if [ -r \"$1/device/cluster_fsid\" ]; then\n"
-	"		read -r v <\"$1/device/cluster_fsid\" && id=$id,rbd:$v\n"
-	"		for s in pool_id image_id snap_id; do read -r v <\"$1/device/$s\" && id=$id.$v; done\n"
-	"		return\n"
-	"	fi\n"
-	"	id=$id,none:\n"
-	"}\n"
-	"block() {\n"
-	"	set -- $(stat -L -c '%f %t %T' -- \"$f\" 2>/dev/null)\n"
-	"	[ $# = 3 ] || { rec='- e - - - - - - - -'; return; }\n"
-	"	b=/sys/dev/block/$((0x$2)):$((0x$3)) id=\n"
-	"	{ ident \"$b\"; } 2>/dev/null\n"
-	"	{ read -r v <\"$b/size\" && v=$((v * 512)); } 2>/dev/null || v=-\n"
-	"	id=$(printf %s \"${id#,}\" | tr -c 'A-Za-z0-9.,:_-' _)\n"
-	"	rec=\"- $1 - - $v - - - block ${id:--}\"\n"
-	"}\n"
-	/* make NAME SECRET FILE */
-	"make() {\n"
-	"	place \"$3\"\n"
-	"	if [ -b \"$f\" ]; then block; return; fi\n"
-	/* a device that is not there: nothing is to be made in its place */
-	"	case $f in\n"
-	"	/dev/shm/*) ;;\n"
-	"	/dev/*) object; [ -e \"$f\" ] || obj='n - - - -'; rec=\"- $obj - - - -\"; return ;;\n"
-	"	esac\n"
-	"	m=y t=$d/$1 v=\n"
-	/* an image before this one may lie in the same directory */
-	"	if [ -e \"$t\" ]; then { read -r v <\"$t\"; } 2>/dev/null; fi\n"
-	"	set -C\n"
-	"	if [ \"$v\" != \"$2\" ] && ! { printf '%s\\n' \"$2\" >\"$t\"; } 2>/dev/null; then\n"
-	"		e=$({ printf '%s\\n' \"$2\" >\"$t\"; } 2>&1); case $e in\n"
-	"			*ead-only*) m=r ;;\n"
-	"			*denied*|*ermitted*) m=p ;;\n"
-	"			*'o such'*|*'ot a dir'*|*nonexistent*) m=n ;;\n"
-	"			*space*|*uota*|*I/O*|*xist*) m=s ;;\n"
-	"			*) m=o ;;\n"
-	"		esac\n"
-	"	fi\n"
-	"	set +C\n"
-	"	object\n"
-	"	set -- $(stat -f -c '%t %T' -- \"$f\" 2>/dev/null || stat -f -c '%t %T' -- \"${d:-/}\" 2>/dev/null)\n"
-	"	rec=\"$m $obj $dd ${1:--} ${2:--} -\"\n"
-	"}\n"
-	/* look NAME FILE */
-	"look() {\n"
-	"	place \"$2\"\n"
-	"	if [ -b \"$f\" ]; then rec='- - - - - -'; return; fi\n"
-	"	m=p t=$d/$1 v=\n"
-	"	[ ! -x \"${d:-/}\" ] || m=n\n"
-	"	if [ -e \"$t\" ]; then m=p; { read -r v <\"$t\"; } 2>/dev/null && m=w; fi\n"
-	"	case $v in\n"
-	"	''|*[!0-9a-f]*) ;;\n"
-	"	*) [ ${#v} -gt 64 ] || m=$v ;;\n"
-	"	esac\n"
-	/* opening makes a network file system ask its server anew */
-	"	if [ -f \"$f\" ]; then { true <\"$f\"; } 2>/dev/null; fi\n"
-	"	object\n"
-	"	rec=\"$m $obj\"\n"
-	"}\n"
-	"sweep1() { place \"$2\"; [ -b \"$f\" ] || [ ! -e \"$d/$1\" ] || rm -f -- \"$d/$1\"; }\n"
-	/* $1: user:group; the rest runs as they */
-	"as() {\n"
-	"	u=$1; shift\n"
-	"	setpriv --reuid=\"${u%:*}\" --regid=\"${u#*:}\" --clear-groups sh -c \"$lib$nl\"'\"$@\"; printf %s "
-	"\"$rec\"' "
-	"vmmig \"$@\" 2>/dev/null\n"
-	"}\n"
-	"refused() { case $1 in 'p '*|'? e '*|'') ;; *) return 1 ;; esac; }\n"
-	/*
-	 * Where root has no rights (a network file system that squashes root), the image's owner may have them, or the
-	 * directory's, or QEMU's user.
-	 */
-	"try() {\n"
-	"	\"$@\"\n"
-	"	refused \"$rec\" && [ \"$(id -u)\" = 0 ] && command -v setpriv >/dev/null || return 0\n"
-	"	mine=$rec\n"
-	"	for w in $(stat -L -c %u:%g -- \"$f\" \"${d:-/}\" 2>/dev/null) $(for q in libvirt-qemu qemu; do\n"
-	"		id -u \"$q\" >/dev/null 2>&1 && echo \"$(id -u \"$q\"):$(id -g \"$q\")\"; done); do\n"
-	"		case $w in 0:*) continue ;; esac\n"
-	"		rec=$(as \"$w\" \"$@\")\n"
-	"		refused \"$rec\" && continue\n"
-	"		case $users in *\" $w \"*) ;; *) users=\"$users $w \" ;; esac\n"
-	"		return\n"
-	"	done\n"
-	"	rec=$mine\n"
-	"}\n";
-
-/* LIB NAME SECRET FILE…: the held command. */
-static const char make_script[] =
-	"LC_ALL=C LANGUAGE= stop= users= out=; export LC_ALL LANGUAGE\n"
-	"umask 022\n"
-	"lib=$1 name=$2 secret=$3; shift 3\n"
-	"trap 'stop=1' HUP INT TERM; trap '' PIPE\n"
-	"eval \"$lib\"\n"
-	"for p in \"$@\"; do\n"
-	"	[ -z \"$stop\" ] || break\n"
-	"	try make \"$name\" \"$secret\" \"$p\"\n"
-	"	out=\"$out;$rec\"\n"
-	"done\n"
-	/* the type of each file system by its device number: from mountinfo, since statfs knows no kind of FUSE */
-	"mounts=$(awk -v out=\"$out\" 'BEGIN { n = split(out, r, \";\"); for (i = 1; i <= n; i++) { split(r[i], x, \" "
-	"\")\n"
-	"	for (j = 3; j <= 7; j += 4) if (x[j] ~ /^[0-9]+$/) {\n"
-	"		k = int(x[j] / 256) % 4096 \":\" x[j] % 256 + int(x[j] / 1048576) % 4096 * 256; dev[k] = x[j] "
-	"} } }\n"
-	"	($3 in dev) && !seen[$3]++ { for (i = 7; i < NF; i++) if ($i == \"-\") { printf \" %s=%s\", dev[$3], "
-	"$(i + "
-	"1); break } }' \\\n"
-	"	/proc/self/mountinfo 2>/dev/null)\n"
-	"printf 'made %d%s;mounts%s;end\\n' \"$#\" \"$out\" \"$mounts\"\n"
-	"exec 3<&0\n"
-	"if command -v timeout >/dev/null; then timeout 120 cat <&3 >/dev/null 2>&1 & else cat <&3 >/dev/null 2>&1 & "
-	"fi\n"
-	"hold=$!\n"
-	/* ended by anything but the end of the input: the tokens may have gone before the other host has looked */
-	"[ -n \"$stop\" ] || wait \"$hold\" || stop=1\n"
-	"kill \"$hold\" 2>/dev/null\n"
-	"for p in \"$@\"; do\n"
-	"	sweep1 \"$name\" \"$p\"\n"
-	"	for w in $users; do as \"$w\" sweep1 \"$name\" \"$p\"; done\n"
-	"done\n"
-	"exit ${stop:-0}\n";
-
-/* LIB NAME PAUSE FILE… */
-static const char look_script[] = "LC_ALL=C LANGUAGE= users= out=; export LC_ALL LANGUAGE\n"
-				  "lib=$1 name=$2 pause=$3; shift 3\n"
-				  "eval \"$lib\"\n"
-				  "[ \"$pause\" = 0 ] || sleep \"$pause\"\n"
-				  "for p in \"$@\"; do\n"
-				  /* reading the directory makes a network file system ask for it anew */
-				  "	[ \"$pause\" = 0 ] || { place \"$p\"; ls -a -- \"${d:-/}\" >/dev/null 2>&1; }\n"
-				  "	try look \"$name\" \"$p\"\n"
-				  "	out=\"$out;$rec\"\n"
-				  "done\n"
-				  "printf 'seen %d%s;end\\n' \"$#\" \"$out\"\n";
-
-/* LIB NAME FILE…: the other host's. Where root has no rights, the token's owner has. */
-static const char sweep_script[] = "lib=$1 name=$2; shift 2\n"
-				   "eval \"$lib\"\n"
-				   "for p in \"$@\"; do\n"
-				   "	sweep1 \"$name\" \"$p\" 2>/dev/null\n"
-				   "	w=$(stat -c %u:%g -- \"$d/$name\" 2>/dev/null) || continue\n"
-				   "	as \"$w\" sweep1 \"$name\" \"$p\"\n"
-				   "done\n";
-
 /* What is proven together: images that several disks have in common are in it once. */
 struct item {
 	const struct image *image;
@@ -301,9 +111,9 @@ static int make_tokens(struct run *r, struct item *items, size_t n)
 
 	for (int s = SRC; s <= DST; s++) {
 		struct side_run *side = &r->side[s];
-		auto_free const char **args = batch_args(lib_script, side->name, side->secret, items, n, s);
+		auto_free const char **args = batch_args(token_lib_script, side->name, side->secret, items, n, s);
 
-		side->hold = host_hold_start(side->host, make_script, args);
+		side->hold = host_hold_start(side->host, token_make_script, args);
 	}
 	for (int s = SRC; s <= DST; s++) {
 		struct side_run *side = &r->side[s];
@@ -353,9 +163,9 @@ static int look_once(struct run *r, struct item *items, size_t n, const char *pa
 
 	for (int s = SRC; s <= DST; s++) {
 		struct side_run *side = &r->side[s];
-		auto_free const char **args = batch_args(lib_script, r->side[!s].name, pause, items, n, s);
+		auto_free const char **args = batch_args(token_lib_script, r->side[!s].name, pause, items, n, s);
 
-		side->look = host_script_start(side->host, look_script, args, LOOK_MS);
+		side->look = host_script_start(side->host, token_look_script, args, LOOK_MS);
 	}
 	for (int s = SRC; s <= DST; s++)
 		rc |= wait_look(r, items, n, s);
@@ -386,11 +196,11 @@ static void look_for_tokens(struct run *r, struct item *items, size_t n)
 static void sweep_for(struct run *r, struct item *items, size_t n, int lost)
 {
 	struct side_run *other = &r->side[!lost];
-	auto_free const char **args = batch_args(lib_script, r->side[lost].name, NULL, items, n, !lost);
+	auto_free const char **args = batch_args(token_lib_script, r->side[lost].name, NULL, items, n, !lost);
 	struct exec_result res auto_exec = { 0 };
 	struct err err auto_err = ERR_INIT;
 
-	if (host_exec_wait(host_script_start(other->host, sweep_script, args, LOOK_MS), &res, &err) < 0)
+	if (host_exec_wait(host_script_start(other->host, token_sweep_script, args, LOOK_MS), &res, &err) < 0)
 		log_info("%s: %s", host_label(other->host), err.msg);
 }
 
