@@ -196,7 +196,7 @@ make_guest() {
 	esac
 	# As little as will do: an emulated guest that speaks and writes all the time takes a third of a core, and one
 	# that dirties memory as fast as it can a whole one.
-	lab guest --heartbeat-ms 50 --write-ms 100 --dirty-rate 300 "$@" || return
+	lab guest --heartbeat-ms 100 --write-ms 200 --dirty-rate 300 "$@" || return
 	on_virsh "$host" domuuid --domain "$name" | tr -d ' \n' >"$(uuid_file "$name")"
 }
 
@@ -300,16 +300,22 @@ where() {
 # assert_at HOST NAME [STATE]: that host runs it (STATE: a pattern, by default running*), no other does, no other has
 # a definition of it, and it does something.
 assert_at() {
-	local at host state
-	at=$(where "$2") || return
-	[ "$at" = "$1" ] || { echo "$2 is at $at, not at $1" >&2; return 1; }
-	has_state "$1" "$2" "${3:-running*}" || { echo "$2 is $(state_of "$1" "$2") at $1" >&2; return 1; }
+	local host state here n rc=0
 	for host in $(lab_hosts); do
-		[ "$host" != "$1" ] || continue
 		state=$(state_of "$host" "$2") || return
-		[ "$state" = absent ] || { echo "$2 is $state at $host too" >&2; return 1; }
+		if [ "$host" = "$1" ]; then
+			here=$state
+		elif [ "$state" != absent ]; then
+			echo "$2 is $state at $host, not only at $1" >&2
+			rc=1
+		fi
 	done
-	[[ $(state_of "$1" "$2") != running* ]] || alive "$2"
+	# shellcheck disable=SC2053	# a pattern
+	[[ $here == ${3:-running*} ]] || { echo "$2 is $here at $1" >&2; rc=1; }
+	n=$(count_qemu "$2")
+	[ "$n" = 1 ] || { echo "$2 has $n QEMU processes" >&2; rc=1; }
+	[ $rc = 0 ] || return
+	[[ $here != running* ]] || alive "$2"
 }
 
 # assert_off NAME: no host runs it, and there is no process of it.

@@ -20,7 +20,7 @@ round_guest() {
 	[ "$1" != live ] || storage=gluster
 	if [ "$ROUND_STORAGE" != $storage ]; then
 		remove_guests || return
-		make_guest g1 --storage $storage --disk-size 16 || return
+		make_guest g1 --storage $storage --disk-size 16 --write-ms 100 || return
 		ROUND_STORAGE=$storage
 	fi
 	FROM=$(defined_at) || return
