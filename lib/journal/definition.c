@@ -50,15 +50,8 @@ int journal_definitions_put(struct journal *j, const struct definition_record *v
 				"INSERT OR REPLACE INTO definition (uuid, host, guest, xml, autostart, at_ms)"
 				" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 				err);
-	int rc;
 
-	if (!s)
-		return -1;
-	/* the handle has one transaction: another thread's statement must not get into it */
-	sqlite3_mutex_enter(sqlite3_db_mutex(j->db));
-	rc = put_all(j, s, v, n, err);
-	sqlite3_mutex_leave(sqlite3_db_mutex(j->db));
-	return rc;
+	return s ? put_all(j, s, v, n, err) : -1;
 }
 
 static char *text(sqlite3_stmt *s, int column)

@@ -23,7 +23,9 @@ static const char *hint_for(int code)
 		return "make room on the file system";
 	case SQLITE_NOTADB:
 	case SQLITE_CORRUPT:
-		return "move the file away; vmmig begins a new one. Only records of earlier migrations are lost";
+		return "move it away, with FILE-wal and FILE-shm beside it; vmmig begins a new one, which knows "
+		       "nothing "
+		       "of earlier migrations: then look with vmmig recover scan";
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_CANTOPEN:
@@ -74,9 +76,11 @@ sqlite3_stmt *journal_prepare(struct journal *j, const char *sql, struct err *er
 {
 	sqlite3_stmt *s = NULL;
 
+	sqlite3_mutex_enter(sqlite3_db_mutex(j->db));
 	if (sqlite3_prepare_v2(j->db, sql, -1, &s, NULL) == SQLITE_OK)
 		return s;
 	journal_fail(j, err);
+	sqlite3_mutex_leave(sqlite3_db_mutex(j->db));
 	return NULL;
 }
 

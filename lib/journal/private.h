@@ -14,14 +14,24 @@ struct journal {
 
 static inline void auto_stmt_(sqlite3_stmt **s)
 {
+	sqlite3_mutex *handle;
+
+	if (!*s)
+		return;
+	handle = sqlite3_db_mutex(sqlite3_db_handle(*s));
 	sqlite3_finalize(*s);
+	sqlite3_mutex_leave(handle);
 }
 #define auto_stmt AUTO(auto_stmt_)
 
 /* E_JOURNAL from what sqlite last said: "journal PATH: …", with a hint where there is one. Returns -1. */
 int journal_fail(struct journal *j, struct err *err);
 
-/* A statement to bind to; NULL with E_JOURNAL. The caller finalises (auto_stmt). */
+/*
+ * A statement to bind to; NULL with E_JOURNAL. The caller ends it (auto_stmt), in the same thread: until then the
+ * handle is this thread's. It has one transaction; another thread's statement must not get into it, nor its COMMIT find
+ * this one half done.
+ */
 sqlite3_stmt *journal_prepare(struct journal *j, const char *sql, struct err *err);
 
 /* Runs a statement up to its next row. 1: a row; 0: done; -1: E_JOURNAL. */

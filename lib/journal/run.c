@@ -56,15 +56,8 @@ int journal_samples_add(struct journal *j, const char *migration, const struct s
 {
 	auto_stmt sqlite3_stmt *s = journal_prepare(
 		j, "INSERT INTO sample VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", err);
-	int rc;
 
-	if (!s)
-		return -1;
-	/* the handle has one transaction: another thread's statement must not get into it */
-	sqlite3_mutex_enter(sqlite3_db_mutex(j->db));
-	rc = add_samples(j, s, migration, v, n, err);
-	sqlite3_mutex_leave(sqlite3_db_mutex(j->db));
-	return rc;
+	return s ? add_samples(j, s, migration, v, n, err) : -1;
 }
 
 static void read_sample(sqlite3_stmt *s, void *row)
