@@ -21,10 +21,25 @@ static bool has_ended(struct app *app, struct migration_record *r, struct err *e
 	return journal_find(app->journal, id, r, err) != 0 || r->ended_ms;
 }
 
-static int refused(const char *answer, struct err *err)
+static int refused(const char *id, const char *answer, struct err *err)
 {
 	err_set(err, E_TOO_LATE, 0, "%s", answer);
-	return err_hint(err, "how it goes on: vmmig status --watch");
+	return err_hint(err, "how it goes on: vmmig status --watch %s", id);
+}
+
+/* By another cancel than the one that has this request. */
+static bool was_asked_before(struct app *app, const struct migration_record *r, int64_t seq)
+{
+	struct request_record *v = NULL;
+	bool asked = false;
+	size_t n = 0;
+
+	if (journal_requests(app->journal, r->id, &v, &n, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		asked |= str_eq(v[i].kind, "cancel") && v[i].seq != seq;
+	journal_requests_free(v, n);
+	return asked;
 }
 
 /*
@@ -32,8 +47,10 @@ static int refused(const char *answer, struct err *err)
  * Ctrl-C ends it at once, with the guests that would follow in the same call. Of a guest that is off, or is to be, they
  * are read all the time: others of its call may be on their way beside it, whom a signal would end as well.
  */
-static int signal_early(struct app *app, const struct migration_record *r, struct err *err)
+static int signal_early(struct app *app, const struct migration_record *r, int64_t seq, struct err *err)
 {
+	if (was_asked_before(app, r, seq)) /* a second signal would end it in the middle of taking back */
+		return 0;
 	if ((!str_eq(r->phase, "begin") && !str_eq(r->phase, "prepare")) || str_eq(r->mode, mode_name(MODE_COLD)))
 		return 0;
 	if (kill(r->pid, SIGINT) < 0 && errno != ESRCH)
@@ -49,20 +66,23 @@ static int ask(struct app *app, struct migration_record *r, struct err *err)
 	unsigned limit = app->opt.timeout_given && app->opt.timeout_s ? app->opt.timeout_s : TIMEOUT_DEFAULT;
 	int64_t until = clock_ms() + (int64_t)limit * 1000, seq = 0;
 
-	if (journal_request(app->journal, r->id, "cancel", 0, &seq, err) < 0 || signal_early(app, r, err) < 0)
+	if (journal_request(app->journal, r->id, "cancel", 0, &seq, err) < 0 || signal_early(app, r, seq, err) < 0)
 		return -1;
 	app->report.ops->note(&app->report, "asked to stop; waiting for its end");
-	while (!has_ended(app, r, err)) {
+	for (;;) {
 		auto_free char *answer = NULL;
+		/* these first: it writes its end, then what it has to answer, and goes */
+		bool gone = migration_process_alive(r) == 0;
+		int rc = journal_answer_get(app->journal, seq, &answer, err);
 
+		if (rc < 0 || has_ended(app, r, err))
+			break;
+		if (rc == 0 && !str_eq(answer, "done"))
+			return refused(r->id, answer, err);
+		if (gone)
+			return 1; /* it was killed meanwhile */
 		if (interrupt_pending())
 			return err_set(err, E_CANCELLED, 0, "no longer waiting; it may still be stopped");
-		if (journal_answer_get(app->journal, seq, &answer, err) == 0 && !str_eq(answer, "done"))
-			return refused(answer, err);
-		if (err->id)
-			return -1;
-		if (migration_process_alive(r) == 0)
-			return 1; /* it was killed meanwhile */
 		if (clock_ms() >= until) {
 			err_set(err, E_TIMEOUT, 0, "it has not ended after %u s", limit);
 			return err_hint(err, "look: vmmig status %s", r->id);

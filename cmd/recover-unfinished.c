@@ -97,20 +97,42 @@ static enum status end_one(struct app *app, struct migration_record *r, const st
 	return !left && (status == STATUS_FAILED || status == STATUS_CANCELLED) ? STATUS_OK : status;
 }
 
+/* Its vmmig, or another recover, may have ended it while hosts were asked. */
+static bool still_unfinished(struct app *app, struct migration_record *r)
+{
+	struct migration_record now = { 0 };
+	bool found = journal_find(app->journal, r->id, &now, NULL) == 0;
+
+	if (!found) /* it cannot be read: what was read stands */
+		return true;
+	migration_record_clear(r);
+	*r = now;
+	return r->leftover || !r->ended_ms || r->exit_status == STATUS_UNDECIDED;
+}
+
+static void go_on_with(struct app *app, const struct hosts *o, struct migration_record *r, bool act,
+		       enum status *status)
+{
+	struct diagnosis d = examine_record(o, r);
+	auto_free char *command = command_of(r, d.kind);
+
+	show(app, r, &d, command);
+	if (act)
+		*status = status_worst(*status, end_one(app, r, &d));
+}
+
 static enum status go_through(struct app *app, const struct hosts *o, struct migration_record *v, size_t n)
 {
 	bool act = app->opt.all && app->opt.yes && !app->opt.dry_run;
 	enum status status = STATUS_OK;
+	bool any = false;
 
-	for (size_t i = 0; i < n; i++) {
-		struct diagnosis d = examine_record(o, &v[i]);
-		auto_free char *command = command_of(&v[i], d.kind);
-
-		show(app, &v[i], &d, command);
-		if (act)
-			status = status_worst(status, end_one(app, &v[i], &d));
-	}
-	if (!n)
+	for (size_t i = 0; i < n; i++)
+		if (still_unfinished(app, &v[i])) {
+			go_on_with(app, o, &v[i], act, &status);
+			any = true;
+		}
+	if (!any)
 		app->report.ops->note(&app->report, "nothing is unfinished in the journal");
 	else if (app->opt.all && !act)
 		app->report.ops->note(&app->report, "to end those that are safe to be ended: add --yes");

@@ -127,6 +127,10 @@ static int watch(struct app *app, struct migration_record *r, struct err *err)
 		migration_record_clear(r);
 		rc = journal_find(app->journal, id, r, err);
 	}
+	if (rc == 0 && !r->ended_ms) { /* it may have ended since it was read */
+		migration_record_clear(r);
+		rc = journal_find(app->journal, id, r, err);
+	}
 	app->report.guest = app->report.migration = NULL;
 	interrupt_ack();
 	host_free(hosts[0]);
@@ -147,7 +151,7 @@ static void look_at_both(struct app *app, const struct migration_record *r, stru
 	if (!r->ended_ms && looks[0].job == GUEST_JOB_MIGRATION_OUT)
 		show_job(app, r, hosts[0]);
 	/* One that was decided has its own; since then the guest may have gone anywhere. */
-	if (!r->ended_ms || r->exit_status == STATUS_UNDECIDED)
+	if ((!r->ended_ms || r->exit_status == STATUS_UNDECIDED) && !str_eq(r->mode, "recover"))
 		say_verdict(app, r, &looks[0], &looks[1]);
 	for (int i = 0; i < 2; i++)
 		guest_look_clear(&looks[i]);
@@ -176,6 +180,15 @@ static enum status show(struct app *app, const struct migration_record *r, bool 
 	return look_hosts(app, r, err);
 }
 
+static bool has_ended(struct app *app, const struct migration_record *r)
+{
+	struct migration_record now = { 0 };
+	bool ended = journal_find(app->journal, r->id, &now, NULL) == 0 && now.ended_ms != r->ended_ms;
+
+	migration_record_clear(&now);
+	return ended;
+}
+
 static enum status show_unfinished(struct app *app, struct err *err)
 {
 	struct migration_record *v = NULL;
@@ -187,6 +200,8 @@ static enum status show_unfinished(struct app *app, struct err *err)
 	for (size_t i = 0; i < n; i++) {
 		struct err one auto_err = ERR_INIT;
 
+		if (i && has_ended(app, &v[i])) /* while the hosts of those before it were asked */
+			continue;
 		status = status_worst(status, show(app, &v[i], false, &one));
 		if (one.id)
 			app->report.ops->error(&app->report, &one);

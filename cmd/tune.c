@@ -36,13 +36,14 @@ static int wait_answer(struct app *app, const struct migration_record *r, int64_
 	int64_t until = clock_ms() + ANSWER_MS;
 
 	for (;;) {
+		bool gone = migration_process_alive(r) == 0; /* first: it may answer, and go */
 		int rc = journal_answer_get(app->journal, seq, answer, err);
 
 		if (rc <= 0)
 			return rc;
 		if (interrupt_pending())
 			return err_set(err, E_CANCELLED, 0, "no longer waiting for the answer");
-		if (migration_process_alive(r) == 0)
+		if (gone)
 			return err_set(err, E_TOO_LATE, 0, "the vmmig that runs it (pid %d) is gone", (int)r->pid);
 		if (clock_ms() >= until)
 			return err_set(err, E_TIMEOUT, 0, "the vmmig that runs it (pid %d) does not answer",

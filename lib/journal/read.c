@@ -69,7 +69,9 @@ int journal_list(struct journal *j, const char *guest, bool unfinished, unsigned
 				  " AND (NOT ?2 OR leftover OR ((ended_ms = 0 OR exit_status = 4) AND mode IS NOT "
 				  "'recover' AND NOT EXISTS ("
 				  "SELECT 1 FROM migration AS later WHERE later.uuid = migration.uuid"
-				  " AND later.started_ms > migration.started_ms AND later.exit_status = 0)))"
+				  " AND later.started_ms > migration.started_ms AND later.exit_status = 0"
+				  /* an act of recover's ends nothing that was killed */
+				  " AND (later.mode IS NOT 'recover' OR migration.ended_ms <> 0))))"
 				  " ORDER BY started_ms DESC, rowid DESC LIMIT ?3";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
 	struct migration_record *v = NULL;

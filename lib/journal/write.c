@@ -100,9 +100,11 @@ int journal_take_over(struct journal *j, struct migration_record *r, struct err 
 {
 	static const char sql[] = "UPDATE migration SET pid = ?2, pid_start = ?3, control = ?4, boot = ?5,"
 				  " ended_ms = 0, exit_status = -1"
-				  " WHERE id = ?1 RETURNING 1";
+				  " WHERE id = ?1 AND pid = ?6 AND pid_start = ?7 AND ended_ms = ?8 RETURNING 1";
 	auto_stmt sqlite3_stmt *s = journal_prepare(j, sql, err);
+	const int64_t was[] = { r->pid, (int64_t)r->pid_start, r->ended_ms };
 	int64_t one;
+	int rc;
 
 	if (!s)
 		return -1;
@@ -114,7 +116,14 @@ int journal_take_over(struct journal *j, struct migration_record *r, struct err 
 	sqlite3_bind_int64(s, 3, (sqlite3_int64)r->pid_start);
 	journal_bind_text(s, 4, r->control);
 	journal_bind_text(s, 5, r->boot);
-	return journal_change_one(j, s, "such migration", &one, err);
+	for (size_t i = 0; i < ARRAY_SIZE(was); i++)
+		sqlite3_bind_int64(s, (int)i + 6, was[i]);
+	rc = run(j, s, &one, err);
+	if (rc > 0)
+		return 0;
+	return rc < 0 ? -1
+		      : err_set(err, E_NOT_UNDER_WAY, 0,
+				"migration %s: it has ended by now, or another vmmig has taken it", r->id);
 }
 
 int journal_begin(struct journal *j, struct migration_record *r, struct err *err)

@@ -478,6 +478,60 @@ static void threads(void **state)
 	journal_events_free(v, n);
 }
 
+static void *effects_thread(void *arg)
+{
+	auto_err struct err err = ERR_INIT;
+	void **v = arg;
+	int64_t effect;
+
+	for (int i = 0; i < 60; i++)
+		if (journal_intent(v[0], v[1], "alpha", "resume", "x", &effect, &err) < 0 ||
+		    journal_result(v[0], effect, "done", &err) < 0)
+			return arg;
+	return NULL;
+}
+
+static void *samples_thread(void *arg)
+{
+	static const struct sample_record some[8];
+	auto_err struct err err = ERR_INIT;
+	void **v = arg;
+
+	for (int i = 0; i < 60; i++)
+		if (journal_samples_add(v[0], v[1], some, ARRAY_SIZE(some), &err) < 0)
+			return arg;
+	return NULL;
+}
+
+/* Some write in one step, some in a transaction of many, by the same handle. */
+static void threads_and_transactions(void **state)
+{
+	struct place *p = *state;
+	auto_journal struct journal *j = open_at(p->path);
+	auto_record struct migration_record r = { 0 };
+	void *arg[] = { j, r.id }, *failed;
+	struct effect_record *v;
+	struct sample_record *s;
+	pthread_t t[4];
+	size_t n;
+
+	begin(j, &r, "web1");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		assert_int_equal(pthread_create(&t[i], NULL, i % 2 ? samples_thread : effects_thread, arg), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		pthread_join(t[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(journal_effects(j, r.id, &v, &n, NULL), 0);
+	assert_int_equal(n, 120);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(v[i].result, "done");
+	journal_effects_free(v, n);
+	assert_int_equal(journal_samples(j, r.id, &s, &n, NULL), 0);
+	assert_int_equal(n, 960);
+	free(s);
+}
+
 /* In a child: opens the journal itself and writes n migrations with an effect each. Exit status 0: all written. */
 static void writer(const char *path, int n)
 {
@@ -924,6 +978,9 @@ static void unfinished(void **state)
 	record(j, "a", UUID_1, "live", 1, true, STATUS_FAILED);
 	record(j, "b", UUID_2, "recover", 1, false, -1);
 	expect_list(j, NULL, true, 0, "f b a ");
+	/* an act of recover's is not the end of what was killed */
+	record(j, "a", UUID_1, "recover", 1, true, STATUS_OK);
+	expect_list(j, NULL, true, 0, "f b a ");
 	next_ms();
 	record(j, "a2", UUID_1, "live", 1, true, STATUS_OK); /* the same guest, whatever its name */
 	expect_list(j, NULL, true, 0, "f b ");
@@ -936,6 +993,32 @@ static void unfinished(void **state)
 }
 
 /* What is left at a host stays there, wherever the guest goes afterwards. */
+/* It was ended, or taken, since it was read: then nothing is written. */
+static void taken_over_once(void **state)
+{
+	struct place *p = *state;
+	auto_journal struct journal *j = open_at(p->path);
+	auto_record struct migration_record r = { 0 }, one = { 0 }, other = { 0 }, late = { 0 };
+	auto_err struct err err = ERR_INIT, err2 = ERR_INIT;
+
+	begin(j, &r, "web1");
+	r.pid = 1; /* of a process before us */
+	assert_int_equal(journal_update(j, &r, NULL), 0);
+	sql(p->path, "UPDATE migration SET pid = 1, pid_start = 1");
+	assert_int_equal(journal_find(j, r.id, &one, NULL), 0);
+	assert_int_equal(journal_find(j, r.id, &other, NULL), 0);
+	assert_int_equal(journal_take_over(j, &one, NULL), 0);
+	assert_int_equal(journal_take_over(j, &other, &err), -1);
+	assert_true(err_is(&err, E_NOT_UNDER_WAY));
+	assert_int_equal(journal_find(j, r.id, &late, NULL), 0);
+	one.ended_ms = 1234;
+	one.exit_status = STATUS_OK;
+	assert_int_equal(journal_update(j, &one, NULL), 0);
+	assert_int_equal(journal_take_over(j, &late, &err2), -1);
+	assert_true(err_is(&err2, E_NOT_UNDER_WAY));
+	expect_list(j, NULL, true, 0, "");
+}
+
 static void unfinished_with_leftover(void **state)
 {
 	struct place *p = *state;
@@ -976,6 +1059,7 @@ int main(void)
 		CASE(damaged_files),
 		CASE(read_only),
 		CASE(threads),
+		CASE(threads_and_transactions),
 		CASE(several_writers),
 		CASE(readers_do_not_wait),
 		CASE(locked),
@@ -986,6 +1070,7 @@ int main(void)
 		CASE(definitions_all_or_none),
 		CASE(an_older_schema),
 		CASE(unfinished),
+		CASE(taken_over_once),
 		CASE(unfinished_with_leftover),
 	};
 
