@@ -24,6 +24,7 @@ struct host {
 	_Atomic(struct ssh *) ssh; /* host_reopen() may put another one here while others work */
 	struct ssh **old;          /* sessions that broke; jobs may still point to them */
 	size_t old_n;
+	bool renewed; /* the session is a new one, and nobody was told yet */
 	virConnectPtr conn;
 	const struct guest_ops *ops;
 	const struct file_ops *files_ops;

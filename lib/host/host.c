@@ -227,24 +227,36 @@ static bool is_dead(struct ssh *s)
 	return dead;
 }
 
+/* Once: also when libvirt there did not answer yet at the first try. */
+static int tell_renewed(struct host *h)
+{
+	bool renewed = h->renewed;
+
+	h->renewed = false;
+	return renewed;
+}
+
 int host_reopen(struct host *h, struct err *err)
 {
 	bool dead = h->ssh && is_dead(h->ssh);
 
 	/* libvirt may not know yet that the session under it is dead */
 	if (!dead && h->conn && virConnectIsAlive(h->conn) == 1)
-		return 0;
+		return tell_renewed(h);
 	if (!h->ssh)
 		return err_set(err, E_DISCONNECTED, 0, "%s: it was never open", h->label);
 	libvirt_close(h);
 	if (dead) {
 		*ARRAY_ADD(h->old, h->old_n) = h->ssh;
+		if (h->files && is_dead(h->files)) /* its own goes with it */
+			*ARRAY_ADD(h->old, h->old_n) = STEAL(h->files);
 		h->ssh = ssh_create(h->spec);
 		ssh_start(h->ssh);
+		h->renewed = true;
 	}
 	if (ssh_wait_open(h->ssh, err) < 0 || libvirt_open(h, err) < 0)
 		return err_wrap(err, "%s", h->label);
-	return dead;
+	return tell_renewed(h);
 }
 
 /* ---- commands ---- */
