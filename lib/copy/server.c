@@ -42,6 +42,7 @@ struct copy_server *copy_server_begin(struct host *dst, const struct copy_server
 				      struct err *err)
 {
 	struct copy_server *s = xcalloc(1, sizeof(*s));
+	pthread_condattr_t attr;
 
 	s->dst = dst;
 	s->spec = *spec;
@@ -50,7 +51,10 @@ struct copy_server *copy_server_begin(struct host *dst, const struct copy_server
 		if (!strv_has(&s->files, files->v[i])) /* a base of several guests comes once */
 			strv_add(&s->files, files->v[i]);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->given_back, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->given_back, &attr);
+	pthread_condattr_destroy(&attr);
 	s->free = copy_server_streams(s);
 	if (listen_anew(s, err) == 0)
 		return s;
@@ -78,7 +82,7 @@ static bool wait_for_stream(struct copy_server *s)
 
 		if (interrupt_pending())
 			return true;
-		clock_gettime(CLOCK_REALTIME, &ts);
+		clock_gettime(CLOCK_MONOTONIC, &ts);
 		ts.tv_nsec += 100 * 1000000L;
 		ts.tv_sec += ts.tv_nsec / 1000000000L;
 		ts.tv_nsec %= 1000000000L;

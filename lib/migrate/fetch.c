@@ -378,7 +378,9 @@ int fetch_one(struct migration *m, const struct image_plan *p, struct err *err)
 		rc = lock_fetch(&f, err);
 		if (rc == 0)
 			rc = fetch_locked(&f, err);
+		interrupt_hold(true); /* it is waited for: undo takes the same lock */
 		host_hold_end(f.lock);
+		interrupt_hold(false);
 	}
 	free(f.part);
 	free(f.way);

@@ -219,7 +219,7 @@ static struct copy_server *wait_a_second(struct running *g)
 	struct copy_server *server;
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
 	ts.tv_sec++;
 	pthread_mutex_lock(&r->lock);
 	if (!g->copy_may_begin && !interrupt_pending())

@@ -35,7 +35,7 @@ static void wait_ms(struct run *r, int ms)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
 	ts.tv_sec += ms / 1000;
 	ts.tv_nsec += ms % 1000 * 1000000L;
 	ts.tv_sec += ts.tv_nsec / 1000000000L;
@@ -346,6 +346,7 @@ static void init(struct run *r, struct transition_guest *machine, const struct r
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->report.lock, NULL);
 	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	r->machine = (struct transition) { .v = machine,
