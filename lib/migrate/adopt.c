@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "migrate/perform-private.h"
 
-enum { GONE_POLLS = 3 };
-
 /* Its description, from the side that has it; none where it is nowhere. */
 static int read_domain(struct migration *m, struct err *err)
 {
@@ -48,8 +46,9 @@ static void remember(struct migration *m)
 	choose_policy(m);
 }
 
-/* The limit the guest had before, from the journal, so that it is put back if it stays. */
-static int remember_limit(struct migration *m, struct err *err)
+/* From the journal, if it stays: the limit the guest had before, to be put back; that it was suspended, to be resumed.
+ */
+static int remember_effects(struct migration *m, struct err *err)
 {
 	struct effect_record *v = NULL;
 	size_t n = 0;
@@ -60,6 +59,7 @@ static int remember_limit(struct migration *m, struct err *err)
 		auto_free char *before = v[i].object ? xstrndup(v[i].object, strcspn(v[i].object, " ")) : NULL;
 		unsigned long long ms;
 
+		m->suspended |= str_eq(v[i].kind, "suspend"); /* also when it failed: as in steer.c */
 		if (!str_eq(v[i].kind, "max-downtime") || str_eq(v[i].result, "undone") || !before ||
 		    str_to_uint(before, 0, UINT32_MAX, &ms) < 0)
 			continue;
@@ -86,73 +86,10 @@ static int adopt_begin(struct migration *m, struct err *err)
 	return 0;
 }
 
-struct following {
-	struct watch w;
-	unsigned without; /* looks in a row that found no job */
-	int64_t answered_ms, looked_ms;
-};
-
-/* Not for a moment, as between two of libvirt's steps, but three times. */
-static bool job_gone(struct following *f)
-{
-	struct migration *m = f->w.m;
-	struct job_stats s;
-
-	if (guest_job(m->src, m->record.uuid, false, &s, NULL) < 0)
-		return false;
-	f->answered_ms = clock_ms();
-	f->without = s.job == GUEST_JOB_MIGRATION_OUT ? 0 : f->without + 1;
-	return f->without >= GONE_POLLS;
-}
-
-/* Here no call of libvirt's comes back to tell that it will not go on: the source is silent, or post-copy has broken.
- */
-static bool will_not_end(struct following *f)
-{
-	enum { EVERY_MS = 2000 };
-	struct migration *m = f->w.m;
-	int64_t now = clock_ms();
-
-	if (now - f->answered_ms > m->patience.settle) {
-		migration_note(m, "%s does not answer any more", host_label(m->src));
-		return true;
-	}
-	if (now - f->looked_ms < EVERY_MS)
-		return false;
-	f->looked_ms = now;
-	guest_look(m->src, m->record.uuid, false, &m->src_look);
-	return rescue_is_due(m);
-}
-
-static void follow(struct migration *m, bool cancel)
-{
-	struct following f = { .w = { .m = m,
-				      .begin_ms = clock_ms(),
-				      .policy = m->policy,
-				      .bandwidth_mib = m->opt->bandwidth_mib,
-				      .postcopy = m->src_look.why == GUEST_WHY_POSTCOPY },
-			       .answered_ms = clock_ms(),
-			       .looked_ms = clock_ms() };
-
-	/* whoever was there before has perhaps raised it */
-	if (guest_get_max_downtime(m->src, m->record.uuid, &f.w.converge.limit_ms, NULL) < 0)
-		f.w.converge.limit_ms = converge_first_ms(&m->policy);
-	if (cancel && !f.w.postcopy) {
-		m->stop_asked = E_CANCELLED;
-		if (m->src_look.job == GUEST_JOB_MIGRATION_OUT) /* any other job is somebody else's */
-			steer_abort(&f.w, E_CANCELLED);
-	}
-	while (!job_gone(&f) && !watch_round(&f.w) && !will_not_end(&f))
-		usleep((useconds_t)m->patience.poll * 1000);
-	watch_flush(&f.w);
-	m->policy = f.w.policy;
-	m->postcopy = f.w.postcopy;
-}
-
 static int follow_to_the_end(struct migration *m, struct err *err)
 {
 	if (!rescue_is_due(m))
-		follow(m, false);
+		follow_job(m, false);
 	return rescue_is_due(m) ? rescue_run(m, err) : 0;
 }
 
@@ -160,7 +97,7 @@ static int stop_it(struct migration *m, struct err *err)
 {
 	(void)err;
 	migration_note(m, "stopping the migration job");
-	follow(m, true);
+	follow_job(m, true);
 	return 0;
 }
 
@@ -180,13 +117,13 @@ static void take_back(struct migration *m)
 }
 
 static const struct phase phases_follow[] = {
-	{ "prepare", "source", remember_limit, take_back },
+	{ "prepare", "source", remember_effects, take_back },
 	{ "perform", "both", follow_to_the_end, NULL },
 	{ "finish", "destination", finish_run, NULL },
 	{ "confirm", "source", confirm, NULL },
 };
 static const struct phase phases_stop[] = {
-	{ "prepare", "source", remember_limit, take_back },
+	{ "prepare", "source", remember_effects, take_back },
 	{ "perform", "both", stop_it, NULL },
 	{ "finish", "destination", finish_run, NULL },
 	{ "confirm", "source", confirm, NULL },

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "migrate/migrate.h"
+#include "migrate/perform-private.h"
 
 enum { LOG_TAIL = 4096 }; /* bytes of QEMU's log */
 
@@ -87,12 +87,23 @@ static bool job_moves(struct migration *m, uint64_t *processed)
 	return moves;
 }
 
+/*
+ * Our call may have come back only since the connection to the source had broken, and two libvirt go on without us.
+ * Then the deadline, the policy and whoever presses Ctrl-C still count. Post-copy goes on by itself, or is helped.
+ */
+static bool goes_on_unwatched(const struct migration *m, enum verdict v)
+{
+	return v == VERDICT_IN_PROGRESS && m->src_look.job == GUEST_JOB_MIGRATION_OUT && !m->postcopy &&
+	       m->src_look.why != GUEST_WHY_POSTCOPY && m->src_look.why != GUEST_WHY_POSTCOPY_FAILED;
+}
+
 /* Looks until the verdict is one that does not change by itself; its time runs from when it was first seen. */
 static enum verdict decide(struct migration *m, const char **rule)
 {
 	enum verdict v, last = VERDICT_UNDECIDED;
 	int64_t since = clock_ms();
 	uint64_t processed = 0;
+	bool watched = true; /* as long as that has not been given up */
 
 	for (;;) {
 		interrupt_ack(); /* the looks must not be cut: they decide */
@@ -103,6 +114,10 @@ static enum verdict decide(struct migration *m, const char **rule)
 		last = v;
 		if (settled(&m->patience, v, clock_ms() - since))
 			return v;
+		if (watched && goes_on_unwatched(m, v)) {
+			migration_note(m, "%s: the migration goes on", host_label(m->src));
+			watched = follow_job(m, false);
+		}
 		usleep((useconds_t)m->patience.look_every * 1000);
 	}
 }
@@ -167,16 +182,19 @@ static int gave_up(struct migration *m, struct err *err)
 	/* half as much again: what it needs changes from pass to pass */
 	auto_free char *try = needed ? str_printf("--max-downtime %llu", (unsigned long long)cap * 3 / 2)
 				     : xstrdup("more --max-downtime");
+	auto_free char *hint = NULL;
 
 	if (m->stop_asked == E_DEADLINE) {
 		auto_free char *after = str_duration(m->policy.timeout_ms);
 
+		hint = str_printf("give it more --timeout, %s, or --on-timeout postcopy or suspend", try);
 		err_set(err, E_DEADLINE, 0, "not done after %s;%s the guest is as before at %s", after, would,
 			host_label(m->src));
-		return err_hint(err, "give it more --timeout, %s, or --on-timeout postcopy or suspend", try);
+		return err_hint_text(err, hint);
 	}
 	err_set(err, E_CONVERGE, 0, "it does not converge;%s the guest is as before at %s", would, host_label(m->src));
-	return err_hint(err, "give it %s, or --policy must-finish", try);
+	hint = str_printf("give it %s, or --policy must-finish", try);
+	return err_hint_text(err, hint);
 }
 
 /* Without the lease it was not begun; whoever tidies up later is to know that it is due. */
@@ -290,8 +308,14 @@ static int undecided(struct migration *m, enum verdict v, const char *rule, stru
 {
 	auto_free char *src = look_text(&m->src_look), *dst = look_text(&m->dst_look);
 
-	err_set(err, E_UNDECIDED, 0, "%s: %s; %s: %s; %s: %s%s%s", verdict_name(v), rule, host_label(m->src), src,
-		host_label(m->dst), dst, m->claim.id ? "; libvirt said: " : "", m->claim.id ? m->claim.msg : "");
+	err_set(err, v == VERDICT_SPLIT ? E_SPLIT_BRAIN : E_UNDECIDED, 0, "%s: %s; %s: %s; %s: %s%s%s", verdict_name(v),
+		rule, host_label(m->src), src, host_label(m->dst), dst, m->claim.id ? "; libvirt said: " : "",
+		m->claim.id ? m->claim.msg : "");
+	if (v == VERDICT_SPLIT)
+		return err_hint(err,
+				"see which side has what is to be kept: vmmig recover %s --dry-run; then: "
+				"vmmig recover %s --keep HOST",
+				m->record.guest, m->record.guest);
 	if (migration_half_lost(m))
 		return err_hint_text(err, "one half of a guest in post-copy has ended, and its memory with it; see \"A "
 					  "post-copy migration broke\" in vmmig-troubleshooting(7)");

@@ -150,6 +150,7 @@ struct migration {
 	int64_t define_effect;
 	/* perform */
 	bool performed;         /* libvirt was asked to */
+	int64_t perform_ms;     /* when, clock_ms(): a deadline counts from then; 0: by a vmmig that is gone */
 	bool adopted;           /* by another vmmig, which is gone */
 	bool postcopy;          /* it was switched to post-copy */
 	struct err claim;       /* what libvirt said; no error: "moved" */

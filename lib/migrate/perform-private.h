@@ -44,6 +44,11 @@ void steer(struct watch *w, const struct converge_reading *r);
 /* So much for each of the streams there are now, when all together may have mib (0: no limit): what libvirt is given.
  */
 uint64_t watch_bandwidth(const struct watch *w, uint64_t mib);
+/*
+ * Watches the job at the source, as perform_call() does, until it is gone, or will not end: m->claim stays what it is.
+ * cancel: it is stopped at once. False: given up waiting, and m->claim says why (follow.c).
+ */
+bool follow_job(struct migration *m, bool cancel);
 /* Requests of other terminals, from the journal: some twice a second (control.c). */
 void control_poll(struct watch *w);
 /* Those that were left for a vmmig that is gone are answered so: whoever asked has gone on. -1: they may still be

@@ -156,6 +156,7 @@ int perform_run(struct migration *m, struct err *err)
 {
 	struct err none auto_err = ERR_INIT;
 
+	m->perform_ms = clock_ms();
 	if (perform_call(m, err) < 0)
 		return -1;
 	if (!m->postcopy || !m->claim.id)

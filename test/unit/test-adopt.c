@@ -10,6 +10,7 @@
 static struct journal *journal;
 static struct own_journal own;
 static int64_t old_request;
+static bool suspended;                            /* by the vmmig that is gone */
 static enum guest_job other_job = GUEST_JOB_NONE; /* of the source, when there is no migration */
 static struct move_options opt = { .max_downtime_ms = 300 };
 
@@ -37,6 +38,10 @@ static void leave_record(struct migration *m)
 	assert_int_equal(journal_result(journal, effect, "done", &err), 0);
 	/* from a vmmig tune that nobody answered any more */
 	assert_int_equal(journal_request(journal, r->id, "postcopy", 0, &old_request, &err), 0);
+	if (suspended) {
+		assert_int_equal(journal_intent(journal, r->id, "alpha", "suspend", UUID, &effect, &err), 0);
+		assert_int_equal(journal_result(journal, effect, "done", &err), 0);
+	}
 	r->max_downtime_ms = 0; /* it is to be read */
 	migration_record_clear(r);
 }
@@ -58,6 +63,10 @@ static enum status adopt(enum outcome outcome, struct fault fault, int job_polls
 	world->job_polls = job_polls;
 	if (job_polls <= 0)
 		settle_outcome();
+	if (suspended) {
+		world->src.state = GUEST_PAUSED;
+		world->src.why = GUEST_WHY_USER;
+	}
 	world->src.job = job_polls ? world->src.job : other_job;
 	open_hosts(&m);
 	if (job_polls >= 0) /* a busy machine is not to look like a host that is silent */
@@ -99,7 +108,7 @@ static void outcomes(void **state)
 		{ STAYS_PAUSED, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_DEFINED, STATUS_FAILED, "E-MIGRATE" }, /* which is undefined: judge() */
 		{ CONFIRM_LOST, STATUS_OK, NULL },
-		{ BOTH_RUN, STATUS_UNDECIDED, "E-UNDECIDED" },
+		{ BOTH_RUN, STATUS_UNDECIDED, "E-SPLIT-BRAIN" },
 		{ STOPS, STATUS_FAILED, "E-GUEST-STOPPED" },
 		{ ENDS_THERE, STATUS_FAILED, "E-GUEST-STOPPED" },
 	};
@@ -157,6 +166,18 @@ static void a_cancel(void **state)
 	assert_int_equal(adopt(STAYS, (struct fault) { 0 }, 5, true, &err), STATUS_CANCELLED);
 	assert_true(world->aborts > 0);
 	assert_int_equal(world->max_downtime, 411);
+}
+
+/* Its vmmig had suspended it, so that the rest could be sent, and was killed. */
+static void a_suspended_guest_goes_on(void **state)
+{
+	struct err err auto_err = ERR_INIT;
+
+	(void)state;
+	suspended = true;
+	assert_int_equal(adopt(STAYS, (struct fault) { 0 }, 0, false, &err), STATUS_FAILED);
+	suspended = false;
+	assert_true(guest_is_running(&world->src));
 }
 
 /* The migration ended by itself, and since then somebody makes a backup. */
@@ -311,6 +332,7 @@ int main(void)
 		cmocka_unit_test(each_call_fails),
 		cmocka_unit_test(a_source_that_falls_silent),
 		cmocka_unit_test(a_cancel),
+		cmocka_unit_test(a_suspended_guest_goes_on),
 		cmocka_unit_test(a_cancel_stops_nobody_elses_job),
 		cmocka_unit_test(old_requests_are_not_carried_out),
 		cmocka_unit_test(a_lower_downtime_holds_at_once),

@@ -84,6 +84,27 @@ static void judge(enum outcome o, enum status status, const struct err *err)
 	}
 }
 
+/* Two libvirt go on without us, for good: the deadline holds all the same. */
+static void test_call_lost(void **state)
+{
+	static const struct move_options opt = { .max_downtime_ms = 500 };
+	struct report report = { .ops = &silent };
+	struct migration m = { .guest = "web1", .journal = journal, .report = &report, .opt = &opt, .mode = MODE_LIVE };
+	struct err err auto_err = ERR_INIT;
+
+	(void)state;
+	new_world(STAYS, (struct fault) { 0 });
+	world->call_lost = true;
+	converge_policy_preset(&m.policy, CONVERGE_BALANCED, 500, true);
+	m.policy.timeout_ms = 50;
+	open_hosts(&m);
+	assert_int_equal(migrate_walk(&m, phases, ARRAY_SIZE(phases), &err), STATUS_FAILED);
+	assert_true(err_is(&err, E_DEADLINE));
+	assert_int_equal(world->aborts, 1);
+	migration_clear(&m);
+	close_hosts(&m);
+}
+
 static void test_outcomes(void **state)
 {
 	static const struct {
@@ -99,7 +120,7 @@ static void test_outcomes(void **state)
 		{ STAYS_PAUSED, STATUS_FAILED, "E-MIGRATE" },
 		{ STAYS_DEFINED, STATUS_FAILED, "E-MIGRATE" },
 		{ CONFIRM_LOST, STATUS_OK, NULL },
-		{ BOTH_RUN, STATUS_UNDECIDED, "E-UNDECIDED" },
+		{ BOTH_RUN, STATUS_UNDECIDED, "E-SPLIT-BRAIN" },
 		{ STOPS, STATUS_FAILED, "E-GUEST-STOPPED" },
 		{ ENDS_THERE, STATUS_FAILED, "E-GUEST-STOPPED" },
 	};
@@ -258,9 +279,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes),          cmocka_unit_test(test_hangs),
-		cmocka_unit_test(test_downtime_put_back), cmocka_unit_test(test_undo_before_perform),
-		cmocka_unit_test(test_nth_call_fails),    cmocka_unit_test(test_all_from_nth_call_fail),
+		cmocka_unit_test(test_call_lost),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_downtime_put_back),
+		cmocka_unit_test(test_undo_before_perform),
+		cmocka_unit_test(test_nth_call_fails),
+		cmocka_unit_test(test_all_from_nth_call_fail),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

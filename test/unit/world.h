@@ -60,6 +60,7 @@ struct world {
 	int calls;
 	char hit[32]; /* which call the fault met first */
 	uint64_t max_downtime, speed;
+	bool call_lost;       /* the call comes back with an error at once, and the job goes on */
 	int aborts, postcopy; /* how often */
 	int job_polls;        /* so many questions find a job under way; then it has the outcome */
 	uint64_t age;         /* of QEMU at the source, s */
@@ -245,6 +246,12 @@ static int f_migrate(struct host *src, struct host *dst, const char *uuid, const
 	pthread_mutex_lock(&world_lock);
 	if (world->hang && world->hang != 2)
 		broken("libvirt waits for ever");
+	if (world->call_lost) {
+		world->src.job = GUEST_JOB_MIGRATION_OUT;
+		world->hang = 1;
+		pthread_mutex_unlock(&world_lock);
+		return err_set(err, E_DISCONNECTED, 0, "the session has broken");
+	}
 	world->hang = world->hang ? 2 : 0;
 	settle_outcome();
 	pthread_mutex_unlock(&world_lock);
@@ -325,8 +332,10 @@ static int f_abort(struct host *h, const char *uuid, struct err *err)
 	if (enter("abort", &n, err))
 		return -1;
 	world->aborts++;
-	if (world->hang == -1)
+	if (world->hang == -1 || world->call_lost) {
 		world->hang = 2;
+		world->src.job = GUEST_JOB_NONE;
+	}
 	return leave(n, 0, err);
 }
 
