@@ -179,7 +179,7 @@ static json_t *presence_object(const struct examined *e, const char *host, const
 	json_object_set_new(o, "persistent", json_boolean(l && l->persistent));
 	json_object_set_new(o, "autostart", json_boolean(l && l->autostart));
 	json_object_set_new(o, "monitor_silent", json_boolean(l && l->silent));
-	json_object_set_new(o, "qemu_processes", p->known ? json_integer(p->qemus) : json_null());
+	json_object_set_new(o, "qemu_processes", p->surveyed ? json_integer(p->qemus) : json_null());
 	json_object_set_new(o, "pid", p->qemu ? json_integer(p->qemu->pid) : json_null());
 	json_object_set_new(o, "incoming", p->qemu ? json_boolean(p->qemu->incoming) : json_null());
 	json_object_set_new(o, "ports", p->qemu ? ports_array(p->qemu) : json_null());

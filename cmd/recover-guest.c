@@ -4,22 +4,21 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "base/quote.h"
 #include "recover.h"
 #include "recover/act.h"
 
 enum { AGAIN_MS = 2000 };
 
-/* 0: *r is unfinished; 1: there is no such record; -1. */
+/* 0: *r is unfinished; 1: there is no such record; 2: it has ended, *r empty, or an act of recover; -1. */
 static int find_unfinished(struct app *app, const char *word, struct migration_record *r, struct err *err)
 {
 	struct migration_record *v = NULL;
 	size_t n = 0;
 	int rc = journal_find(app->journal, word, r, err);
 
-	if (rc == 0 && str_eq(r->mode, "recover")) { /* no migration: its guest is looked at */
-		migration_record_clear(r);
+	if (rc == 0 && str_eq(r->mode, "recover"))
 		return 2;
-	}
 	if (rc <= 0) {
 		if (rc == 0 && r->ended_ms && r->exit_status != STATUS_UNDECIDED && !r->leftover)
 			migration_record_clear(
@@ -181,6 +180,20 @@ static enum status of_leftover(struct app *app, const char *word, struct migrati
 	return status_worst(status, by_hosts(app, word, err));
 }
 
+/* r: empty, or of an act of recover: no hosts of a migration are in it to be asked. */
+static enum status of_ended(struct app *app, struct migration_record *r)
+{
+	auto_free char *line =
+		r->id[0] ? quote_printf(
+				   "that is an act of recover, and no migration; how its guest is: vmmig recover %s",
+				   r->guest)
+			 : xstrdup("that migration has ended; nothing is to be recovered");
+
+	app->report.ops->note(&app->report, line);
+	migration_record_clear(r);
+	return STATUS_OK;
+}
+
 enum status recover_guest(struct app *app, const char *word, struct err *err)
 {
 	struct migration_record r = { 0 };
@@ -191,10 +204,8 @@ enum status recover_guest(struct app *app, const char *word, struct err *err)
 		return err->status;
 	if (rc == 1)
 		return by_hosts(app, word, err);
-	if (rc == 2) {
-		app->report.ops->note(&app->report, "that migration has ended; nothing is to be recovered");
-		return STATUS_OK;
-	}
+	if (rc == 2)
+		return of_ended(app, &r);
 	if (r.leftover)
 		status = of_leftover(app, word, &r, err);
 	else
@@ -286,6 +297,16 @@ static int find_guest(struct app *app, const char *guest, const struct fleet_hos
 		free(STEAL(e->uuid));
 	}
 	rc = examine(f, guest, e, &unknown);
+	if (rc < 0 && app->opt.evacuate && err_is(&unknown, E_CONNECT)) {
+		err_clear(&unknown);
+		err_set(err, E_NOT_PROVEN, 0,
+			"%s: no host that answers knows it, and the journal does not remember how it was defined at "
+			"%s; "
+			"nothing was done",
+			guest, app->opt.from);
+		return err_hint_text(err, "define it at the host where it is to run from a copy of its XML, then do "
+					  "this again; vmmig recover scan, now and then, remembers definitions");
+	}
 	if (rc < 0)
 		err_move(err, &unknown);
 	return rc;

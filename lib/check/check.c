@@ -213,8 +213,8 @@ int check_refuse_state(struct host *src, enum mode mode, bool will_shut_down, co
 		return 0;
 	err_set_id(err, "E-GUEST-STATE", STATUS_REFUSED, "%s: the guest is %s; live migration moves running ones",
 		   host_label(src), guest_state_name(l->state));
-	return err_hint(err, "start it first: virsh -c %s start %s; or move it as it is: vmmig cold %s", host_uri(src),
-			l->name, l->name);
+	return err_hint(err, "start it first: virsh -c %s start %s; or move it as it is: vmmig cold %s --to HOST",
+			host_uri(src), l->name, l->name);
 }
 
 struct errand {

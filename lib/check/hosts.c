@@ -68,7 +68,7 @@ void check_name_taken(const struct check_input *in, struct findings *f)
 		if (d->uuid_taken == FACT_YES)
 			found_hint(f,
 				   "if it is left over from an earlier migration and shut off: virsh -c "
-				   "%s undefine %s",
+				   "%s undefine --keep-nvram --keep-tpm %s",
 				   in->dst_uri, in->domain->uuid);
 	} else if (d->name_taken == FACT_UNKNOWN || d->uuid_taken == FACT_UNKNOWN) {
 		unsure(in, f, SIDE_DESTINATION, WAY_LIBVIRT, object, "whether its name or UUID is taken");

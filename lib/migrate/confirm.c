@@ -33,7 +33,8 @@ static int clear_source(struct migration *m, struct err *err)
 	if (m->move.undefine_source)
 		return undefine(m, err);
 	err_set(err, E_INCOMPLETE, 0, "%s: the guest was defined there while it moved", host_label(m->src));
-	return err_hint(err, "if that was not meant: virsh -c %s undefine %s", host_uri(m->src), m->record.guest);
+	return err_hint(err, "if that was not meant: virsh -c %s undefine --keep-nvram --keep-tpm %s", host_uri(m->src),
+			m->record.guest);
 }
 
 /* It has ended, or someone has paused it, or it has paused itself: it is there, but it does no work. */

@@ -84,17 +84,22 @@ int recovering_begin(struct recovery *r, struct recovering *a, const char *what,
 	return 0;
 }
 
+static void end_record(struct migration *m, int rc, const struct err *err)
+{
+	struct migration_record *r = &m->record;
+
+	r->status = rc == 0 ? MIG_COMPLETED : err_is(err, E_CANCELLED) ? MIG_CANCELLED : MIG_FAILED;
+	r->exit_status = rc < 0 ? err->status : STATUS_OK;
+	r->error_id = rc < 0 ? xstrdup(err->id) : NULL;
+	r->error_message = rc < 0 ? xstrdup(err->msg) : NULL;
+	r->ended_ms = clock_wall_ms();
+	r->total_ms = (uint64_t)(r->ended_ms - r->started_ms);
+	migration_journal(m);
+}
+
 int recovering_end(struct recovering *a, int rc, const struct err *err)
 {
-	struct migration_record *m = &a->m.record;
-
-	m->status = rc == 0 ? MIG_COMPLETED : err_is(err, E_CANCELLED) ? MIG_CANCELLED : MIG_FAILED;
-	m->exit_status = rc < 0 ? err->status : STATUS_OK;
-	m->error_id = rc < 0 ? xstrdup(err->id) : NULL;
-	m->error_message = rc < 0 ? xstrdup(err->msg) : NULL;
-	m->ended_ms = clock_wall_ms();
-	m->total_ms = (uint64_t)(m->ended_ms - m->started_ms);
-	migration_journal(&a->m);
+	end_record(&a->m, rc, err);
 	a->r->report->migration = NULL;
 	release(a);
 	migration_clear(&a->m);
@@ -299,6 +304,27 @@ static int reboot(struct recovering *a, struct err *err)
 	return start_anew(a, err);
 }
 
+/* Of one that was lost under way with its disks: the source's are older than what it wrote at the destination. */
+static int refuse_old_disks(struct recovery *r, size_t at, struct err *err)
+{
+	struct migration_record *v = NULL;
+	const char *host = r->fleet->v[at].name;
+	size_t n = 0;
+
+	if (r->found.kind != FOUND_LOST)
+		return 0;
+	if (journal_list(r->journal, r->uuid, false, 1, &v, &n, err) < 0)
+		return -1;
+	if (n && str_eq(v[0].mode, "block") && str_eq(v[0].from, host) && !str_eq(v[0].to, host)) {
+		err_set(err, E_NOT_PROVEN, 0,
+			"its disks moved along, and it ran at %s: those at %s are older; nothing was done", v[0].to,
+			host);
+		err_hint_text(err, "see \"A post-copy migration broke\" in vmmig-troubleshooting(7)");
+	}
+	journal_list_free(v, n);
+	return err->id ? -1 : 0;
+}
+
 int recover_reboot(struct recovery *r, struct err *err)
 {
 	size_t at = r->found.keep;
@@ -311,9 +337,11 @@ int recover_reboot(struct recovery *r, struct err *err)
 	why = recovery_elsewhere(r, at);
 	if (why)
 		return recovery_refuse(r, err, why);
+	if (refuse_old_disks(r, at, err) < 0)
+		return -1;
 	if (recovery_told(r, "destroy it at %s, and start it there from its definition", r->fleet->v[at].name))
 		return 0;
-	question = str_printf("what %s has in memory will be lost. Go on?", r->guest);
+	question = str_printf("what %s has in memory at %s will be lost. Go on?", r->guest, r->fleet->v[at].name);
 	if (!r->consent(r->consent_arg, question))
 		return err_set(err, E_CANCELLED, 0, "not confirmed; nothing was done");
 	return recovery_run(r, "hard-reboot", at, at, reboot, err);
@@ -363,9 +391,12 @@ int recover_kill(struct recovery *r, size_t host, bool and_start, struct err *er
 		return recovery_refuse(r, err, p->qemu ? "several QEMU of it run there" : "no QEMU of it runs there");
 	if (why || keep == SIZE_MAX) {
 		recovery_refuse(r, err, why ? why : "it is not proven that it runs on another host");
-		return why ? -1
-			   : err_hint(err, "to start it anew there: vmmig recover %s --kill %s --hard-reboot", r->guest,
-				      r->fleet->v[host].name);
+		if (why)
+			return -1;
+		if (recovery_elsewhere(r, host))
+			return err_hint_text(err, "see \"The one that is to go hangs\" in vmmig-troubleshooting(7)");
+		return err_hint(err, "to start it anew there: vmmig recover %s --kill %s --hard-reboot", r->guest,
+				r->fleet->v[host].name);
 	}
 	if (recovery_told(r, "kill -9 of QEMU %d at %s%s", p->qemu->pid, r->fleet->v[host].name,
 			  and_start ? ", and start it there from its definition" : ""))
@@ -422,6 +453,8 @@ int recover_postcopy(struct recovery *r, struct err *err)
 	}
 	r->acted = true;
 	status = migrate_adopt(&m, false, err);
+	if (!m.adopted) /* it was not begun: nobody else is to find it unfinished */
+		end_record(&m, -1, err);
 	migration_clear(&m);
 	return status == STATUS_OK ? 0 : -1;
 }

@@ -111,7 +111,9 @@ static struct diagnosis not_active(const struct sorted *s)
 	if (!s->defined_n)
 		return found(FOUND_ABSENT, SIZE_MAX, SIZE_MAX, "no host knows it");
 	if (s->defined_n > 1)
-		return found(FOUND_TWICE, at, s->defined[1], "it runs nowhere, and is defined on several hosts");
+		return found(
+			FOUND_TWICE, SIZE_MAX, SIZE_MAX,
+			"it runs nowhere, and is defined on several hosts: which one ran last is for a person to see");
 	return found(FOUND_OFF, at, SIZE_MAX, "it runs nowhere, and is defined on one host");
 }
 

@@ -25,7 +25,7 @@ enum finding_kind {
 	FOUND_POSTCOPY,  /* post-copy was interrupted: its memory is on `keep` (destination) and `other` (source) */
 	FOUND_STUCK,     /* at `keep` alone, with a migration job that goes nowhere */
 	FOUND_HUNG,      /* at `keep` alone, and its QEMU does not answer, or was stopped by a signal */
-	FOUND_TWICE,     /* at `keep`, and defined at `other`, too */
+	FOUND_TWICE,     /* active at `keep`, and defined at `other`, too; neither: off, and defined on several hosts */
 	FOUND_STRAY,     /* `other` has a QEMU of it that its libvirt does not know */
 	FOUND_SPLIT,     /* active on several hosts */
 	FOUND_LOST,      /* one half of a guest in post-copy has ended, and its memory with it */

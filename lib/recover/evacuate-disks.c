@@ -44,8 +44,9 @@ static int check_chain(struct recovery *r, struct host *to, const struct disk *k
 	err_set(err, E_NOT_PROVEN, 0,
 		"%s: disk %s: %s cannot be opened with all that it is based on: %s; nothing was done", host_label(to),
 		k->target, path, why.msg);
-	return err_hint(err, "look there: qemu-img info -U --backing-chain%s%s %s", k->chain[0].format ? " -f " : "",
-			k->chain[0].format ? k->chain[0].format : "", path);
+	if (!k->chain[0].format)
+		return err_hint(err, "look there: qemu-img info -U --backing-chain %s", path);
+	return err_hint(err, "look there: qemu-img info -U --backing-chain -f %s %s", k->chain[0].format, path);
 }
 
 static int there(struct host *to, const char *path, bool *yes, struct err *err)

@@ -83,7 +83,7 @@ static int check_others(struct recovery *r, size_t dead, struct err *err)
 	for (size_t i = 0; i < r->fleet->n; i++) {
 		const struct presence *p = &r->presences[i];
 
-		if (i == dead || r->fenced[i])
+		if (i == dead || (r->fenced[i] && !p->reached))
 			continue;
 		if (!p->known) {
 			err_set(err, E_NOT_PROVEN, 0, "%s has not answered, and it may run there; nothing was done",
@@ -181,16 +181,35 @@ static int evacuate(struct recovery *r, size_t dead, size_t to, const struct def
 	return recovering_end(&a, define_and_start(&a, err), err);
 }
 
+/* libvirt there may hang or be stopped: what it has started goes on, and writes. */
+static int check_dead(struct recovery *r, size_t dead, size_t to, struct err *err)
+{
+	const struct presence *p = &r->presences[dead];
+	const char *name = r->fleet->v[dead].name;
+	auto_free char *seen = NULL;
+
+	if (!p->reached)
+		return 0;
+	if (p->answered) {
+		err_set(err, E_NOT_PROVEN, 0, "%s answers: it is not dead; nothing was done", name);
+		return err_hint(err, "move it: vmmig live %s --from %s --to %s", r->guest, name, r->fleet->v[to].name);
+	}
+	seen = presence_text(r->fleet, p);
+	err_set(err, E_NOT_PROVEN, 0, "%s is not dead, only its libvirt or login does not answer: %s; nothing was done",
+		name, seen);
+	return err_hint(err,
+			"mend it there (systemctl restart libvirtd leaves guests alone), or switch %s off; then "
+			"do this again",
+			name);
+}
+
 int recover_evacuate(struct recovery *r, size_t dead, size_t to, const struct definition_record *definition,
 		     const char *fence, struct err *err)
 {
 	struct domain *d auto_domain = NULL;
 
-	if (r->presences[dead].answered) {
-		err_set(err, E_NOT_PROVEN, 0, "%s answers: it is not dead; nothing was done", r->fleet->v[dead].name);
-		return err_hint(err, "move it: vmmig live %s --from %s --to %s", r->guest, r->fleet->v[dead].name,
-				r->fleet->v[to].name);
-	}
+	if (check_dead(r, dead, to, err) < 0)
+		return -1;
 	if (!r->presences[to].known)
 		return recovery_refuse(r, err, "the host where it is to run has not answered");
 	if (check_others(r, dead, err) < 0)

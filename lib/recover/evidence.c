@@ -108,7 +108,7 @@ char *presence_text(const struct fleet *f, const struct presence *p)
 	auto_free char *look = NULL, *qemu = qemu_text(p), *jobs = jobs_text(p->look);
 
 	if (!p->answered)
-		return str_printf("unknown (%s)", f->v[p->host].why.msg);
+		return str_printf("unknown (%s)%s", f->v[p->host].why.msg, p->qemu ? qemu : "");
 	look = p->look ? look_text(p->look) : xstrdup("not known to libvirt");
 	return str_printf("%s%s%s%s%s%s%s%s", look, p->look && p->look->silent ? ", its monitor does not answer" : "",
 			  p->look ? p->look->persistent ? ", defined" : ", transient" : "",

@@ -71,7 +71,8 @@ static void *look_at(void *arg)
 	struct exec_job *job = survey_start(f->host);
 	const struct qemu_process *first;
 
-	guest_list(f->host, &f->guests, &f->guests_n, &f->why);
+	if (!f->why.id)
+		guest_list(f->host, &f->guests, &f->guests_n, &f->why);
 	if (f->also & FLEET_DEFINITIONS)
 		read_definitions(f);
 	survey_wait(f->host, job, &f->survey, &f->survey_why);
@@ -95,7 +96,8 @@ static void open_hosts(struct fleet *f)
 	for (size_t i = 0; i < f->n; i++)
 		for (size_t c = 0; c < n; c++)
 			if (closed[c] == f->v[i].host && errs[c].id) {
-				err_copy(&f->v[i].survey_why, &errs[c]);
+				if (!err_is(&errs[c], E_LIBVIRT_CONNECT)) /* then SSH is open, and QEMU may run */
+					err_copy(&f->v[i].survey_why, &errs[c]);
 				err_move(&f->v[i].why, &errs[c]);
 			}
 	free(errs);
@@ -113,7 +115,7 @@ void fleet_look(struct fleet *f, struct host *const hosts[], size_t n, unsigned 
 		f->v[i] = (struct fleet_host) { .host = hosts[i], .name = host_name(hosts[i]), .also = also };
 	open_hosts(f);
 	for (size_t i = 0; i < n; i++) {
-		if (f->v[i].why.id)
+		if (f->v[i].survey_why.id)
 			continue;
 		running[i] = interrupt_thread(&threads[i], NULL, look_at, &f->v[i]) == 0;
 		if (!running[i])
@@ -171,6 +173,12 @@ void fleet_probe(struct fleet *f, const char *uuid)
 		}
 }
 
+/* Is there somebody, and be it only an sshd that refuses our key, behind a host key that is right? */
+static bool is_reached(const struct fleet_host *h)
+{
+	return !h->why.id || !h->survey_why.id || err_is(&h->why, E_LIBVIRT_CONNECT) || err_is(&h->why, E_AUTH);
+}
+
 struct presence *fleet_presence(const struct fleet *f, const char *uuid)
 {
 	struct presence *v = xcalloc(f->n + 1, sizeof(*v));
@@ -180,7 +188,9 @@ struct presence *fleet_presence(const struct fleet *f, const char *uuid)
 
 		v[i] = (struct presence) { .host = i,
 					   .answered = !h->why.id,
+					   .surveyed = !h->survey_why.id,
 					   .known = !h->why.id && !h->survey_why.id,
+					   .reached = is_reached(h),
 					   .look = find_look(h, uuid),
 					   .lease = find_lease(h, uuid) };
 		v[i].qemus = count_qemus(&h->survey, uuid, &v[i].qemu);
@@ -246,7 +256,8 @@ void fleet_uuids(const struct fleet *f, struct strv *out)
 
 		for (size_t n = 0; n < h->guests_n; n++)
 			add_once(out, h->guests[n].uuid);
-		for (size_t n = 0; n < h->survey.processes_n; n++)
+		/* what runs where libvirt does not answer is no finding: the host is one */
+		for (size_t n = 0; n < h->survey.processes_n && !h->why.id; n++)
 			add_once(out, h->survey.processes[n].uuid);
 	}
 }

@@ -58,6 +58,8 @@ struct presence {
 	unsigned qemus;
 	bool known;                     /* libvirt and the survey have answered */
 	bool answered;                  /* libvirt has */
+	bool surveyed;                  /* the survey has: qemus */
+	bool reached;                   /* the host is not dead, whatever answers there */
 	const struct lease_fact *lease; /* NULL: none */
 };
 /* n entries, one for each host; the caller frees the array. */

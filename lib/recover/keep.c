@@ -90,7 +90,8 @@ static int confirm(struct recovering *a, const struct own_disks *o, struct err *
 		return 0;
 	/* it does not go on by itself: the two would drift further apart while somebody thinks */
 	err_set(err, E_SPLIT_BRAIN, 0, "not confirmed; it is paused at %s", host_name(a->m.dst));
-	return err_hint(err, "to let it go on there: virsh -c %s resume %s", host_uri(a->m.dst), a->m.guest);
+	return err_hint(err, "to let it go on there, once it is stopped or paused at %s: virsh -c %s resume %s",
+			host_name(a->m.src), host_uri(a->m.dst), a->m.guest);
 }
 
 /* Whoever was asked may have thought for long. */
@@ -209,12 +210,13 @@ static int may_be_kept(struct recovery *r, size_t host, struct err *err)
 	if (here && !guest_is_running(p->look) && not_simple(r, host))
 		return recovery_refuse(r, err,
 				       "it does not run at the host to be kept, and another host has not answered, "
-				       "or several more have it: pause it there first");
+				       "or several more have it");
 	for (size_t i = 0; i < r->fleet->n; i++) {
 		const struct presence *o = &r->presences[i];
 
 		if (o->qemu && (!o->look || !guest_is_active(o->look)))
-			return recovery_refuse(r, err, "a QEMU of it runs that libvirt does not know: --kill it first");
+			return recovery_refuse(
+				r, err, "a QEMU of it runs for which its libvirt does not answer: --kill it first");
 		if (i != host && !here && o->look && guest_is_active(o->look))
 			return recovery_refuse(r, err, "it is off at the host to be kept, and active elsewhere");
 	}

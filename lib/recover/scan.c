@@ -57,9 +57,7 @@ static char *evidence(const struct scanning *s, const struct presence *v)
 	for (size_t i = 0; i < s->f->n; i++) {
 		auto_free char *text = NULL;
 
-		if (v[i].answered && !v[i].look && !v[i].qemu)
-			continue;
-		if (!v[i].answered) /* said once, for the host */
+		if (!v[i].look && !v[i].qemu) /* a host that does not answer is said once */
 			continue;
 		text = presence_text(s->f, &v[i]);
 		strv_take(&parts, str_printf("%s: %s", s->f->v[i].name, text));

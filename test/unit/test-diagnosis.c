@@ -165,7 +165,7 @@ static const struct {
 
 	{ "runs, and is defined elsewhere", { ACTIVE(&runs, 0), HOST(&off), EMPTY }, FOUND_TWICE, 0, 1 },
 	{ "paused, and is defined elsewhere", { HOST(&off), EMPTY, ACTIVE(&paused, 0) }, FOUND_TWICE, 2, 0 },
-	{ "off twice", { HOST(&off), EMPTY, HOST(&off_migrated) }, FOUND_TWICE, 0, 2 },
+	{ "off twice", { HOST(&off), EMPTY, HOST(&off_migrated) }, FOUND_TWICE, NONE, NONE },
 
 	{ "libvirt has forgotten it", { STRAY(NULL, 0), EMPTY, EMPTY }, FOUND_STRAY, NONE, 0 },
 	{ "libvirt has forgotten what waits", { EMPTY, STRAY(NULL, INCOMING), EMPTY }, FOUND_STRAY, NONE, 1 },
@@ -325,7 +325,9 @@ static const char *wrong_indices(const struct presence *v, size_t n, struct diag
 		return !keep || !other || !is_active_at(&v[d.keep]) || !is_active_at(&v[d.other]) ? "not active on both"
 												  : NULL;
 	case FOUND_TWICE:
-		return !keep || !other || !v[d.keep].look || !v[d.other].look || is_active_at(&v[d.other])
+		if (!keep && !other)
+			return NULL; /* nobody is told which one to keep */
+		return !keep || !other || !is_active_at(&v[d.keep]) || !v[d.other].look || is_active_at(&v[d.other])
 			       ? "not defined twice"
 			       : NULL;
 	case FOUND_STRAY:
