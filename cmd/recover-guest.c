@@ -277,6 +277,13 @@ static int act(struct app *app, const struct fleet_hosts *f, struct recovery *r,
 	return recover_reset(r, err);
 }
 
+static bool is_unknown(const struct fleet_hosts *f, const char *word)
+{
+	auto_free char *uuid = NULL;
+
+	return fleet_find(&f->fleet, word, &uuid, NULL) == 1;
+}
+
 /* One that only a dead host had is known to the journal alone. */
 static int find_guest(struct app *app, const char *guest, const struct fleet_hosts *f, struct examined *e,
 		      struct definition_record *d, struct err *err)
@@ -288,13 +295,13 @@ static int find_guest(struct app *app, const char *guest, const struct fleet_hos
 		rc = journal_definition_get(app->journal, guest, app->opt.from, d, err);
 		if (rc < 0)
 			return -1;
-		if (rc == 0 && fleet_find(&f->fleet, d->uuid, &e->uuid, NULL) == 1) {
+		/* no libvirt that answers knows it; its QEMU may be seen all the same */
+		if (rc == 0 && (is_unknown(f, d->uuid) || is_unknown(f, guest))) {
 			e->uuid = xstrdup(d->uuid);
 			e->presences = fleet_presence(&f->fleet, e->uuid);
 			e->found = diagnose(e->presences, f->n);
 			return 0;
 		}
-		free(STEAL(e->uuid));
 	}
 	rc = examine(f, guest, e, &unknown);
 	if (rc < 0 && app->opt.evacuate && err_is(&unknown, E_CONNECT)) {

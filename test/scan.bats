@@ -182,6 +182,14 @@ verdict_is() {	# verdict_is NAME EXIT
 	# it is alive
 	run_json recover g1 --evacuate --from alpha --to beta --fenced alpha --yes
 	assert_exit 3
+	# only its libvirt is dead
+	fault kill alpha libvirtd
+	run_json recover g1 --evacuate --from alpha --to beta --fenced alpha --yes
+	assert_exit 3
+	[ "$(result .error.id)" = E-NOT-PROVEN ]
+	assert_says "alpha is not dead"
+	json 'any(.[]; .event == "presence" and .host == "alpha" and .state == "unknown" and .qemu_processes == 1)'
+	fault start alpha libvirtd
 	fault power alpha off
 	run_json recover g1
 	assert_exit 7
