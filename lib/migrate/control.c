@@ -67,6 +67,9 @@ static char *ask_bandwidth(struct watch *w, uint64_t mib)
 		       mib ? "vmmig tune: the bandwidth is %" PRIu64 " MiB/s now"
 			   : "vmmig tune: the bandwidth has no limit now",
 		       mib);
+	/* libvirt keeps others, and us, from changing a mirror's rate as long as the migration lasts */
+	if (w->m->move.disks.n && !w->widened)
+		return xstrdup("for memory only, when that is sent: the disks that are being copied keep their rate");
 	return NULL;
 }
 

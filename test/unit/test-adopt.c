@@ -287,6 +287,12 @@ static void requests(void **state)
 	assert_int_equal(world->speed, 7);
 	expect(&w, "bandwidth", 0, "done");
 	assert_true(world->speed > 1000000);
+	/* disks on their way keep theirs, and that is said */
+	strv_add(&m.move.disks, "vda");
+	expect(&w, "bandwidth", 9, "keep their rate");
+	assert_int_equal(world->speed, 9);
+	w.widened = true;
+	expect(&w, "bandwidth", 8, "done");
 	expect(&w, "timeout", 9, "done");
 	assert_int_equal(w.policy.timeout_ms, 9000);
 	expect(&w, "dance", 1, "does not know");
