@@ -318,6 +318,22 @@ source_libvirtd_dies() {
 	assert_disk_ok g1
 }
 
+@test "the control machine is cut off for a while, and two libvirt go on: the deadline holds all the same" {
+	make_guest g1 --dirty 32 --dirty-rate 40
+	start_vmmig a --json live g1 --from alpha --to beta --bandwidth 4 --timeout 35
+	under_way a g1
+	later control_address add
+	control_address del
+	wait_until 60 grep -q '"phase":"finish"' "$BATS_TEST_TMPDIR/a.out"	# its call has come back
+	control_address add
+	finish a 120
+	result_is 1 failed E-DEADLINE
+	json 'any(.[]; .event == "note" and (.text | contains("the migration goes on")))'
+	assert_at alpha g1
+	assert_nothing_left 60
+	assert_disk_ok g1
+}
+
 @test "the destination's link is cut for good: the guest goes on at the source" {
 	make_guest g1
 	slow_move a
