@@ -183,11 +183,9 @@ static enum status of_leftover(struct app *app, const char *word, struct migrati
 /* r: empty, or of an act of recover: no hosts of a migration are in it to be asked. */
 static enum status of_ended(struct app *app, struct migration_record *r)
 {
-	auto_free char *line =
-		r->id[0] ? quote_printf(
-				   "that is an act of recover, and no migration; how its guest is: vmmig recover %s",
-				   r->guest)
-			 : xstrdup("that migration has ended; nothing is to be recovered");
+	static const char act[] = "that is an act of recover, and no migration; how its guest is: vmmig recover %s";
+	auto_free char *line = r->id[0] ? quote_printf(act, r->guest)
+					: xstrdup("that migration has ended; nothing is to be recovered");
 
 	app->report.ops->note(&app->report, line);
 	migration_record_clear(r);
@@ -308,8 +306,7 @@ static int find_guest(struct app *app, const char *guest, const struct fleet_hos
 		err_clear(&unknown);
 		err_set(err, E_NOT_PROVEN, 0,
 			"%s: no host that answers knows it, and the journal does not remember how it was defined at "
-			"%s; "
-			"nothing was done",
+			"%s; nothing was done",
 			guest, app->opt.from);
 		return err_hint_text(err, "define it at the host where it is to run from a copy of its XML, then do "
 					  "this again; vmmig recover scan, now and then, remembers definitions");

@@ -24,8 +24,7 @@ static const char *hint_for(int code)
 	case SQLITE_NOTADB:
 	case SQLITE_CORRUPT:
 		return "move it away, with FILE-wal and FILE-shm beside it; vmmig begins a new one, which knows "
-		       "nothing "
-		       "of earlier migrations: then look with vmmig recover scan";
+		       "nothing of earlier migrations: then look with vmmig recover scan";
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_CANTOPEN:
