@@ -53,7 +53,8 @@ static int signal_early(struct app *app, const struct migration_record *r, int64
 		return 0;
 	if ((!str_eq(r->phase, "begin") && !str_eq(r->phase, "prepare")) || str_eq(r->mode, mode_name(MODE_COLD)))
 		return 0;
-	if (kill(r->pid, SIGINT) < 0 && errno != ESRCH)
+	/* not SIGINT, which is ignored in the background of a script */
+	if (kill(r->pid, SIGTERM) < 0 && errno != ESRCH)
 		return err_set(err, E_TOO_LATE, errno, "the vmmig that runs it (pid %d) cannot be signalled",
 			       (int)r->pid);
 	app->report.ops->note(&app->report, "it is still being prepared: signalled");
