@@ -29,8 +29,10 @@ static int check(const struct options *o, struct err *err)
 			       w->v[1]);
 	if (w->n > 2 && str_eq(w->v[0], "purge"))
 		return err_set(err, E_USAGE, 0, "recover purge: \"%s\" is too much", w->v[2]);
-	if ((o->from || o->to || o->fenced.n) && !o->evacuate)
-		return err_set(err, E_USAGE, 0, "recover: --from, --to and --fenced go with --evacuate");
+	if ((o->from || o->to) && !o->evacuate)
+		return err_set(err, E_USAGE, 0, "recover: --from and --to go with --evacuate");
+	if (o->fenced.n && !o->evacuate && !o->keep)
+		return err_set(err, E_USAGE, 0, "recover: --fenced goes with --evacuate or --keep");
 	return 0;
 }
 
@@ -77,7 +79,7 @@ static const struct argp_option options[] = {
 	{ "evacuate", OPT_EVACUATE, NULL, 0, "its host is dead: start it on another one, from shared storage", 0 },
 	{ "from", OPT_FROM, "HOST", 0, "evacuate: the dead host", 0 },
 	{ "to", OPT_TO, "HOST", 0, "evacuate: where it is to run", 0 },
-	{ "fenced", OPT_FENCED, "HOST", 0, "evacuate: your word that this host is off, and stays so", 0 },
+	{ "fenced", OPT_FENCED, "HOST", 0, "evacuate, keep: your word that this host is off, and stays so", 0 },
 	{ "older-than", OPT_OLDER_THAN, "DAYS", 0, "purge: only what was put away so many days ago or earlier (7)", 0 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "look, and say what would be done", 0 },
 	{ "yes", OPT_YES, NULL, 0, "do not ask; purge: remove, without it they are only listed", 0 },

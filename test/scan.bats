@@ -99,9 +99,10 @@ verdict_is() {	# verdict_is NAME EXIT
 	assert_exit 3
 	json 'last | .error.id == "E-NOT-PROVEN"'
 	has_state alpha g1 "paused*"
-	fault link gamma up
-	run_json recover g1 --keep beta --yes
+	# unless somebody says so
+	run_json recover g1 --keep beta --fenced gamma --yes
 	assert_exit 0
+	fault link gamma up
 	assert_at beta g1
 	scan_is_clean
 	whole beta

@@ -183,16 +183,26 @@ static int keep_against(struct recovery *r, size_t host, size_t other, struct er
 	return recovering_end(&a, active ? keep_one(&a, err) : forget_definition(&a, err), err);
 }
 
-static bool not_simple(const struct recovery *r, size_t host)
+/* One that is paused is let go on only where nobody else can write its disk. */
+static int may_go_on(const struct recovery *r, size_t host, struct err *err)
 {
 	size_t active = 0;
 
 	for (size_t i = 0; i < r->fleet->n; i++) {
-		if (!r->presences[i].known)
-			return true;
-		active += i != host && r->presences[i].look && guest_is_active(r->presences[i].look);
+		const struct presence *p = &r->presences[i];
+
+		if (!p->known && !(r->fenced[i] && !p->reached)) {
+			err_set(err, E_NOT_PROVEN, 0,
+				"it does not run at the host to be kept, and %s has not answered, where it may run; "
+				"nothing was done",
+				r->fleet->v[i].name);
+			return err_hint(err, "if that host is surely off, and stays so: --fenced %s",
+					r->fleet->v[i].name);
+		}
+		active += i != host && p->look && guest_is_active(p->look);
 	}
-	return active > 1;
+	return active > 1 ? recovery_refuse(r, err, "it does not run at the host to be kept, and several more have it")
+			  : 0;
 }
 
 static int may_be_kept(struct recovery *r, size_t host, struct err *err)
@@ -206,11 +216,8 @@ static int may_be_kept(struct recovery *r, size_t host, struct err *err)
 		return recovery_refuse(r, err, "the host to be kept does not have it");
 	if (r->found.kind == FOUND_BUSY || r->found.kind == FOUND_ADOPT || r->found.kind == FOUND_POSTCOPY)
 		return recovery_refuse(r, err, r->found.rule);
-	/* it will be let go on only where nobody else can write its disk */
-	if (here && !guest_is_running(p->look) && not_simple(r, host))
-		return recovery_refuse(r, err,
-				       "it does not run at the host to be kept, and another host has not answered, "
-				       "or several more have it");
+	if (here && !guest_is_running(p->look) && may_go_on(r, host, err) < 0)
+		return -1;
 	for (size_t i = 0; i < r->fleet->n; i++) {
 		const struct presence *o = &r->presences[i];
 

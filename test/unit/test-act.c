@@ -590,6 +590,31 @@ static void kept_was_paused(void **state)
 	end(&b);
 }
 
+/* It could run there, unless somebody says that it cannot; who says so of a host that is there is wrong. */
+static void kept_was_paused_and_one_is_silent(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		split();
+		guest_at(ALPHA, GUEST_PAUSED, GUEST_WHY_USER);
+		w.unknown[GAMMA] = i < 2;
+		w.no_libvirt[GAMMA] = i == 2;
+		begin(&b);
+		b.fenced[GAMMA] = i > 0;
+		if (i == 1) {
+			expect_ok(&b, recover_keep(&b.r, ALPHA, &b.err));
+			expect_done("suspend beta, consent, resume alpha, destroy beta, rename beta, undefine beta");
+		} else {
+			expect_refused(&b, recover_keep(&b.r, ALPHA, &b.err), E_NOT_PROVEN);
+			expect_done("");
+			assert_non_null(strstr(b.err.hint, "--fenced gamma"));
+		}
+		end(&b);
+	}
+}
+
 static void kept_has_no_definition(void **state)
 {
 	struct bed b;
@@ -1439,6 +1464,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept),
 		cmocka_unit_test(kept_was_paused),
+		cmocka_unit_test(kept_was_paused_and_one_is_silent),
 		cmocka_unit_test(kept_has_no_definition),
 		cmocka_unit_test(kept_against_two),
 		cmocka_unit_test(without_consent),
