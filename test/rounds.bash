@@ -130,9 +130,9 @@ may_be_off() {
 	return 1
 }
 
-# A reset while SeaBIOS starts may leave the guest in it for good (seen: in real mode, without interrupt vectors). That is
-# the fault's own doing; after another one it has to run.
-in_firmware() { on_virsh "$1" qemu-monitor-command --hmp g1 "info registers" | grep -q '^CS =f000'; }
+# A reset while SeaBIOS starts may leave the guest in it for good (seen: in real mode, without interrupt vectors or a
+# stack). That is the fault's own doing; after another one it has to run. Linux is in 64-bit mode by then: RIP, not EIP.
+in_firmware() { on_virsh "$1" qemu-monitor-command --hmp g1 "info registers" | grep -q '^EIP='; }
 round_alive() {	# round_alive FAULT HOST
 	alive g1 60 && return
 	[ "$1" = guest-reset ] && in_firmware "$2" && on_virsh "$2" reset g1 && alive g1 60
