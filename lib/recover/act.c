@@ -304,20 +304,29 @@ static int reboot(struct recovering *a, struct err *err)
 	return start_anew(a, err);
 }
 
+/* An act, or what --resume-postcopy has begun: the migration itself came before. */
+static bool is_of_recover(const struct migration_record *r, const char *from)
+{
+	return str_eq(r->mode, "recover") || (str_eq(r->mode, "live") && str_eq(r->from, from));
+}
+
 /* Of one that was lost under way with its disks: the source's are older than what it wrote at the destination. */
 static int refuse_old_disks(struct recovery *r, size_t at, struct err *err)
 {
 	struct migration_record *v = NULL;
 	const char *host = r->fleet->v[at].name;
-	size_t n = 0;
+	size_t n = 0, i = 0;
 
 	if (r->found.kind != FOUND_LOST)
 		return 0;
-	if (journal_list(r->journal, r->uuid, false, 1, &v, &n, err) < 0)
+	if (journal_list(r->journal, r->uuid, false, 0, &v, &n, err) < 0)
 		return -1;
-	if (n && str_eq(v[0].mode, "block") && str_eq(v[0].from, host) && !str_eq(v[0].to, host)) {
+	while (i < n && is_of_recover(&v[i], host))
+		i++;
+	if (i < n && str_eq(v[i].mode, "block") && str_eq(v[i].from, host) &&
+	    (!v[i].ended_ms || v[i].exit_status == STATUS_UNDECIDED)) {
 		err_set(err, E_NOT_PROVEN, 0,
-			"its disks moved along, and it ran at %s: those at %s are older; nothing was done", v[0].to,
+			"its disks moved along, and it ran at %s: those at %s are older; nothing was done", v[i].to,
 			host);
 		err_hint_text(err, "see \"A post-copy migration broke\" in vmmig-troubleshooting(7)");
 	}

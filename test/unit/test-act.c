@@ -1318,6 +1318,7 @@ static void not_started_from_old_disks(void **state)
 		bool refused;
 	} cases[] = {
 		{ "block", "alpha", "beta", true },
+		{ "live", "alpha", "beta", true }, /* --resume-postcopy, in vain */
 		{ "block", "beta", "alpha", false },
 		{ "live", "alpha", "beta", false },
 	};
